@@ -1,0 +1,102 @@
+/**
+ * The commit log's entries as data: `<prefix>/_portage/<integration>/log/<20 digits>.json`. ARCHITECTURE.md documents the
+ * JSON for other readers; `protocol` guards it.
+ */
+import type { Position, SourceIdentity, TableName, TableSchema } from '../../../connectors/change.ts'
+import type { Chunk } from '../../../connectors/ports.ts'
+import type { ColumnSummary } from '../file-writer.ts'
+
+export const PROTOCOL = { minReader: 1, minWriter: 1 } as const
+
+export type CommitKind = 'claim' | 'intent' | 'snapshot' | 'changes' | 'heartbeat' | 'schema' | 'maintenance'
+
+/** One immutable data file. */
+export type FileEntry = {
+  readonly key: string
+  readonly part: 'base' | 'changes'
+  readonly size: number
+  readonly sha256: string
+  readonly rows: number
+  readonly format: 'parquet' | 'orc'
+  readonly profile: 'lake'
+  readonly schemaVersion: number
+  readonly minPosition: Position
+  readonly maxPosition: Position
+  readonly columns: Readonly<Record<string, ColumnSummary>>
+}
+
+/**
+ * Progress of one snapshot of one table. Chunk files are not live for readers until `complete`, which swaps the base:
+ * `base` := these files, `boundary` := the lowest snapshot position among the chunks.
+ */
+export type SnapshotProgress = {
+  /** Rises with each snapshot of the table, from 1; files of an older incomplete generation are void. */
+  readonly generation: number
+  readonly storage: string
+  readonly plan: readonly Chunk[]
+  /** Chunk id → position at which it was read. */
+  readonly done: Readonly<Record<string, Position>>
+  readonly complete: boolean
+}
+
+/** What a commit changes in one table. Absent parts did not change. */
+export type TableCommit = {
+  /** Present when this commit introduces a schema version. */
+  readonly schema?: TableSchema
+  readonly snapshot?: SnapshotProgress
+  readonly added?: readonly FileEntry[]
+  /** Keys that are no longer live. */
+  readonly removed?: readonly string[]
+  /** The table left the integration: nothing of it is live any more. */
+  readonly dropped?: true
+}
+
+export type Commit = {
+  readonly protocol: { readonly minReader: number; readonly minWriter: number }
+  readonly number: number
+  readonly kind: CommitKind
+  readonly integration: string
+  /** Token of the writer; data keys carry it. */
+  readonly writer: string
+  /** ISO-8601 UTC. */
+  readonly createdAt: string
+  /** The stream's cut before and after; null until following has begun. */
+  readonly previous: Position | null
+  readonly position: Position | null
+  readonly source: (SourceIdentity & { readonly epoch: number }) | null
+  /** Commit time of the newest source transaction included so far; null when none yet. */
+  readonly through: string | null
+  readonly tables: Readonly<Record<TableName, TableCommit>>
+  readonly counts: { readonly transactions: number; readonly changes: number; readonly rejects: number }
+  /** Host and process for people; `portage <version>`. */
+  readonly by: string
+}
+
+/** What the log says of one table at a commit. */
+export type TableState = {
+  readonly schema: TableSchema
+  /** Schema versions that live files were written under, by version. */
+  readonly versions: Readonly<Record<number, TableSchema>>
+  /** The newest complete snapshot; null until the first is complete. */
+  readonly base: {
+    readonly generation: number
+    readonly boundary: Position
+    readonly storage: string
+    readonly files: readonly FileEntry[]
+  } | null
+  /** A snapshot under way, its files not yet live. */
+  readonly pending: (SnapshotProgress & { readonly files: readonly FileEntry[] }) | null
+  readonly changes: readonly FileEntry[]
+}
+
+/** The fold of all commits up to `number`. */
+export type LogState = {
+  readonly number: number
+  readonly position: Position | null
+  readonly source: Commit['source']
+  readonly through: string | null
+  readonly tables: Readonly<Record<TableName, TableState>>
+  readonly counts: Commit['counts']
+  /** Token of the newest claim; its holder is the only writer that may append. */
+  readonly claim: string | null
+}

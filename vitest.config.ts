@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/services/**', 'test/soak/**', 'test/bench/**', 'node_modules/**'],
+    passWithNoTests: false,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+    coverage: { provider: 'v8', include: ['connectors/**', 'integrations/**', 'orchestration/**', 'config/**'] },
+  },
+})
