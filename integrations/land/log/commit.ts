@@ -26,15 +26,15 @@ export type FileEntry = {
 }
 
 /**
- * Progress of one snapshot of one table. Chunk files are not live for readers until `complete`, which swaps the base:
- * `base` := these files, `boundary` := the lowest snapshot position among the chunks.
+ * A step of one snapshot of one table. Chunk files are not live for readers until `complete`, which swaps the base:
+ * `base` := the generation's files, `boundary` := the lowest snapshot position among its chunks.
  */
-export type SnapshotProgress = {
-  /** Rises with each snapshot of the table, from 1; files of an older incomplete generation are void. */
+export type SnapshotStep = {
+  /** Rises with each snapshot of the table, from 1. A step with `start` voids the files of an older incomplete generation. */
   readonly generation: number
-  readonly storage: string
-  readonly plan: readonly Chunk[]
-  /** Chunk id → position at which it was read. */
+  /** Only in the generation's first step (a plan of thousands of chunks is written once). */
+  readonly start?: { readonly storage: string; readonly plan: readonly Chunk[] }
+  /** Chunks finished in this commit: chunk id → position at which it was read. */
   readonly done: Readonly<Record<string, Position>>
   readonly complete: boolean
 }
@@ -43,7 +43,12 @@ export type SnapshotProgress = {
 export type TableCommit = {
   /** Present when this commit introduces a schema version. */
   readonly schema?: TableSchema
-  readonly snapshot?: SnapshotProgress
+  readonly snapshot?: SnapshotStep
+  /**
+   * The source's storage token of the table as last explained (a truncate gives a new one without a rewrite of rows);
+   * any other difference between this and the source means rows changed without events.
+   */
+  readonly storage?: string
   readonly added?: readonly FileEntry[]
   /** Keys that are no longer live. */
   readonly removed?: readonly string[]
@@ -77,15 +82,18 @@ export type TableState = {
   readonly schema: TableSchema
   /** Schema versions that live files were written under, by version. */
   readonly versions: Readonly<Record<number, TableSchema>>
+  /** From the newest `storage` or snapshot start; null before the first. */
+  readonly storage: string | null
   /** The newest complete snapshot; null until the first is complete. */
-  readonly base: {
+  readonly base: { readonly generation: number; readonly boundary: Position; readonly files: readonly FileEntry[] } | null
+  /** A snapshot under way, its files not yet live. */
+  readonly pending: {
     readonly generation: number
-    readonly boundary: Position
     readonly storage: string
+    readonly plan: readonly Chunk[]
+    readonly done: Readonly<Record<string, Position>>
     readonly files: readonly FileEntry[]
   } | null
-  /** A snapshot under way, its files not yet live. */
-  readonly pending: (SnapshotProgress & { readonly files: readonly FileEntry[] }) | null
   readonly changes: readonly FileEntry[]
 }
 
