@@ -1,0 +1,112 @@
+/**
+ * The one type table: each logical type's name in every format and engine, as data. Generators of DDL and documents
+ * read it; a dialect in `connectors/<engine>/` states its own names and a test holds them against this table.
+ */
+import type { LogicalKind, LogicalType, TextFormat } from '../../connectors/logical-type.ts'
+import { typeName } from '../../connectors/logical-type.ts'
+
+export type Engine = 'parquet' | 'orc' | 'duckdb' | 'snowflake' | 'hive' | 'spark'
+
+/** Names by engine; `{p}` and `{s}` stand for a decimal's precision and scale. */
+export type TypeNames = Readonly<Record<Engine, string>>
+
+const TEXT: TypeNames = {
+  parquet: 'STRING',
+  orc: 'string',
+  duckdb: 'VARCHAR',
+  snowflake: 'VARCHAR',
+  hive: 'STRING',
+  spark: 'STRING',
+}
+
+/** Both timestamp kinds: instants are kept in UTC, wall clocks as they read, and every engine presents a zoneless timestamp. */
+const TIMESTAMP: TypeNames = {
+  parquet: 'TIMESTAMP(MICROS,true)',
+  orc: 'timestamp',
+  duckdb: 'TIMESTAMP',
+  snowflake: 'TIMESTAMP_NTZ(6)',
+  hive: 'TIMESTAMP',
+  spark: 'TIMESTAMP_NTZ',
+}
+
+const BY_KIND = {
+  bool: { parquet: 'BOOLEAN', orc: 'boolean', duckdb: 'BOOLEAN', snowflake: 'BOOLEAN', hive: 'BOOLEAN', spark: 'BOOLEAN' },
+  int16: { parquet: 'INT32', orc: 'short', duckdb: 'SMALLINT', snowflake: 'NUMBER(5,0)', hive: 'SMALLINT', spark: 'SMALLINT' },
+  int32: { parquet: 'INT32', orc: 'int', duckdb: 'INTEGER', snowflake: 'NUMBER(10,0)', hive: 'INT', spark: 'INT' },
+  int64: { parquet: 'INT64', orc: 'long', duckdb: 'BIGINT', snowflake: 'NUMBER(19,0)', hive: 'BIGINT', spark: 'BIGINT' },
+  float32: { parquet: 'FLOAT', orc: 'float', duckdb: 'FLOAT', snowflake: 'FLOAT', hive: 'FLOAT', spark: 'FLOAT' },
+  float64: { parquet: 'DOUBLE', orc: 'double', duckdb: 'DOUBLE', snowflake: 'FLOAT', hive: 'DOUBLE', spark: 'DOUBLE' },
+  decimal: {
+    parquet: 'DECIMAL({p},{s})',
+    orc: 'decimal({p},{s})',
+    duckdb: 'DECIMAL({p},{s})',
+    snowflake: 'NUMBER({p},{s})',
+    hive: 'DECIMAL({p},{s})',
+    spark: 'DECIMAL({p},{s})',
+  },
+  utf8: TEXT,
+  binary: { parquet: 'BYTE_ARRAY', orc: 'binary', duckdb: 'BLOB', snowflake: 'BINARY', hive: 'BINARY', spark: 'BINARY' },
+  date: { parquet: 'DATE', orc: 'date', duckdb: 'DATE', snowflake: 'DATE', hive: 'DATE', spark: 'DATE' },
+  timestamp: TIMESTAMP,
+} as const satisfies Record<LogicalKind, TypeNames>
+
+/** Where an engine presents a text as something better. The files' bytes are the same text. */
+const BY_FORMAT: Readonly<Record<TextFormat, Partial<TypeNames>>> = {
+  text: {},
+  json: { duckdb: 'JSON', snowflake: 'VARIANT' },
+  uuid: { duckdb: 'UUID', snowflake: 'VARCHAR(36)' },
+  time: { duckdb: 'TIME', snowflake: 'TIME(6)' },
+  timetz: {},
+  interval: {},
+  hex: {},
+}
+
+/** The name of a logical type in a format or engine, such as `NUMBER(12,2)`. */
+export function engineType(type: LogicalType, engine: Engine): string {
+  switch (type.kind) {
+    case 'decimal':
+      return BY_KIND.decimal[engine].replace('{p}', String(type.precision)).replace('{s}', String(type.scale))
+    case 'utf8':
+      return BY_FORMAT[type.format][engine] ?? TEXT[engine]
+    default:
+      return BY_KIND[type.kind][engine]
+  }
+}
+
+/** What an engine holds of decimals. Everything else of the table fits everywhere. */
+export const DECIMAL_LIMITS: Readonly<Record<Engine, { readonly precision: number; readonly scale: number }>> = {
+  parquet: { precision: 38, scale: 38 },
+  orc: { precision: 38, scale: 38 },
+  duckdb: { precision: 38, scale: 38 },
+  snowflake: { precision: 38, scale: 37 },
+  hive: { precision: 38, scale: 38 },
+  spark: { precision: 38, scale: 38 },
+}
+
+/**
+ * Why an engine cannot hold a type, with the cure; null when it can. A plan-time error, never a rounding (design decision:
+ * no silent loss).
+ */
+export function typeProblem(type: LogicalType, engine: Engine): string | null {
+  if (type.kind !== 'decimal') return null
+  const limit = DECIMAL_LIMITS[engine]
+  if (type.precision <= limit.precision && type.scale <= limit.scale) return null
+  return (
+    `${typeName(type)} does not fit ${engine}, which holds at most precision ${limit.precision} and scale ${limit.scale}: ` +
+    'give the column a smaller decimal(p,s) or "text" in the integration'
+  )
+}
+
+/**
+ * Snowflake expression that reads a timestamp in microseconds from `value` (such as `value:"c"`), whichever of its three
+ * shapes an account sees. A bare cast of an INTEGER auto-scales by magnitude, which is silently wrong near 1970.
+ */
+export function snowflakeTimestamp(value: string): string {
+  return [
+    `CASE TYPEOF(${value})`,
+    `  WHEN 'INTEGER'       THEN TO_TIMESTAMP_NTZ(${value}::NUMBER, 6)`,
+    `  WHEN 'TIMESTAMP_NTZ' THEN ${value}::TIMESTAMP_NTZ`,
+    `  WHEN 'TIMESTAMP_LTZ' THEN CONVERT_TIMEZONE('UTC', ${value}::TIMESTAMP_LTZ)::TIMESTAMP_NTZ`,
+    'END',
+  ].join('\n')
+}
