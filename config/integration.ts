@@ -1,0 +1,96 @@
+/** An integration as the rest of Portage sees it: parsed, defaults applied, units resolved. Plain data. */
+
+/** What an integration does with a value that the target type cannot hold. */
+export type BadValuePolicy = 'error' | 'null' | 'text' | 'reject'
+
+export type SchemaChangePolicy = 'apply' | 'hold' | 'fail'
+
+/** Kinds of schema change that have a policy of their own. */
+export const SCHEMA_CHANGE_KINDS = [
+  'add_column',
+  'widen_column',
+  'rename_column',
+  'drop_column',
+  'narrow_column',
+  'change_key',
+] as const
+export type SchemaChangeKind = (typeof SCHEMA_CHANGE_KINDS)[number]
+
+/** How a column is made unreadable before it is landed. Keys are secret references, never the secret. */
+export type Mask =
+  | { readonly kind: 'hmac_sha256'; readonly key: string }
+  | { readonly kind: 'fixed'; readonly text: string }
+  | { readonly kind: 'partial'; readonly keepLast: number }
+  | { readonly kind: 'null' }
+
+/** Choices for the columns that `pattern` names: `schema.table.column`, `*` within a segment. Later rules win, per property. */
+export type ColumnRule = {
+  readonly pattern: string
+  /** The problem's address when the pattern matches nothing: `loans.yaml:12 columns.public.client.emial`. */
+  readonly at: string
+  readonly onBadValue?: BadValuePolicy
+  /** `text`, `hex`, `decimal(18,4)`. */
+  readonly type?: string
+  readonly mask?: Mask
+  readonly exclude?: boolean
+  /** True for a rule that comes from a pattern over tables, which may match nothing. */
+  readonly optional: boolean
+}
+
+export type RegisterTarget = {
+  readonly connection: string
+  readonly schema: string
+  readonly everyMs: number
+  readonly format?: 'parquet' | 'orc'
+}
+
+export type NoticeKind = 'failure' | 'held' | 'lag' | 'summary' | 'rejects'
+
+export type LoadedIntegration = {
+  readonly name: string
+  /** Path of the YAML file, as given on the command line joined with the name. */
+  readonly file: string
+  readonly kind: 'replicate'
+  readonly source: {
+    readonly connection: string
+    readonly publication: string
+    readonly slot: string
+    readonly tables: readonly string[]
+    readonly maxSnapshotAgeMs: number
+    /** Chunks of a snapshot read at the same time. */
+    readonly readers: number
+    readonly heartbeatMs: number
+  }
+  readonly lake: {
+    readonly connection: string
+    readonly prefix: string
+    readonly format: 'parquet' | 'orc'
+    readonly compression: 'zstd' | 'snappy' | 'gzip' | 'none'
+    readonly targetFileBytes: number
+  }
+  readonly flush: { readonly intervalMs: number; readonly rows: number; readonly bytes: number }
+  readonly register: readonly RegisterTarget[]
+  readonly onBadValue: BadValuePolicy
+  readonly columns: readonly ColumnRule[]
+  readonly schemaChanges: Readonly<Record<SchemaChangeKind, SchemaChangePolicy>>
+  readonly reconcile: { readonly everyMs: number } | null
+  readonly notify: readonly { readonly connection: string; readonly on: readonly NoticeKind[] }[]
+  readonly schedule: { readonly cron: string; readonly retries: number; readonly waitForTrigger: string | null } | null
+}
+
+/** One entry of connections.yaml: the connector's name and its options, secret references still unresolved. */
+export type Connection = {
+  readonly name: string
+  readonly connector: string
+  readonly options: Readonly<Record<string, unknown>>
+  readonly file: string
+  /** `file:line` of an option path inside this entry, for problems that the connector's own schema finds. */
+  readonly locate: (path: readonly PropertyKey[]) => string
+}
+
+export type Configuration = {
+  readonly root: string
+  readonly connections: ReadonlyMap<string, Connection>
+  /** In the order of their names. */
+  readonly integrations: readonly LoadedIntegration[]
+}

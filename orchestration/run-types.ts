@@ -1,0 +1,127 @@
+/** What `run` is given, what it reports while it works, and what it hands back. */
+
+import type { LoadedIntegration } from '../config/integration.ts'
+import type { Position, TableName } from '../connectors/change.ts'
+import type { Environment, ObjectStore, Source, SourceHealth, Warehouse } from '../connectors/ports.ts'
+
+/**
+ * One thing that a person or a metric may want to know. Emitted by `runIntegration`; rendered by `progress.ts`, counted by
+ * `metrics.ts`. Counters are totals of this attempt unless said otherwise. Never a row value.
+ */
+export type ProgressEvent =
+  /** A named step begins (`prepare`, `claim`, `sweep`, `snapshot`, `follow`, `register`); `detail` for people. */
+  | { readonly kind: 'step'; readonly step: string; readonly detail?: string }
+  /** Something slow is waited for, with whom. */
+  | { readonly kind: 'waiting'; readonly message: string }
+  | { readonly kind: 'warning'; readonly message: string }
+  /** `total` is the source's estimate; null when it has none. `done` counts rows of finished and running chunks. */
+  | {
+      readonly kind: 'snapshot'
+      readonly table: TableName
+      readonly rows: number
+      readonly total: number | null
+      readonly chunks: { readonly done: number; readonly planned: number }
+      readonly complete: boolean
+    }
+  /** After each change set that was handed over. */
+  | {
+      readonly kind: 'follow'
+      readonly transactions: number
+      readonly changes: number
+      /** Commit time of the newest source transaction included, ISO-8601. */
+      readonly through: string | null
+      readonly lagBytes: number | null
+      readonly current: boolean
+    }
+  /** After each durable commit: what this commit added. */
+  | {
+      readonly kind: 'commit'
+      readonly number: number
+      readonly commit: 'claim' | 'intent' | 'snapshot' | 'changes' | 'heartbeat' | 'schema' | 'maintenance'
+      readonly position: Position | null
+      readonly through: string | null
+      readonly tables: readonly {
+        readonly table: TableName
+        readonly rows: number
+        readonly files: number
+        readonly bytes: number
+      }[]
+      readonly rejects: number
+    }
+  | { readonly kind: 'schema'; readonly table: TableName; readonly version: number; readonly changes: readonly string[] }
+  | { readonly kind: 'acknowledged'; readonly position: Position }
+  | {
+      readonly kind: 'registered'
+      readonly connection: string
+      readonly schema: string
+      readonly commit: number
+      readonly filesAdded: number
+      readonly filesRemoved: number
+    }
+  /** Rows kept aside so far under `on_bad_value: reject`, per column. Shouted. */
+  | { readonly kind: 'rejects'; readonly table: TableName; readonly column: string; readonly rows: number }
+  | { readonly kind: 'health'; readonly health: SourceHealth }
+  /** Emitted by the retry loop between attempts. */
+  | { readonly kind: 'attempt'; readonly attempt: number; readonly error: string; readonly pauseMs: number }
+
+export type RunMode = 'forever' | 'once' | 'until-current'
+
+export type OpenWarehouse = {
+  readonly connection: string
+  readonly schema: string
+  readonly everyMs: number
+  readonly warehouse: Warehouse
+}
+
+/**
+ * Everything is open; `run` disposes none of it. `once`: snapshot whatever is missing, take over what the source holds at
+ * the start (its `head`), register, end. `until-current`: the same, but on until a set says `current`. `forever`: until the signal.
+ */
+export type RunOptions = {
+  readonly config: LoadedIntegration
+  readonly source: Source
+  readonly store: ObjectStore
+  readonly warehouses: readonly OpenWarehouse[]
+  readonly mode: RunMode
+  /** Take the place-holder (slot) from another session where permitted. */
+  readonly takeOver: boolean
+  /** Only say what would be done (`RunSummary.planned`); change nothing anywhere. */
+  readonly dryRun: boolean
+  readonly environment: Environment
+  /** `portage <version>, <host>, pid <n>`: for people who read the log. */
+  readonly by: string
+}
+
+export type TableSummary = {
+  readonly table: TableName
+  readonly snapshotRows: number
+  readonly changes: number
+  readonly files: number
+  readonly bytes: number
+  readonly rejects: number
+}
+
+/** What one attempt did. A graceful stop (signal aborted while following) is a summary, not an error. */
+export type RunSummary = {
+  readonly integration: string
+  /** `stopped`: the signal asked for it. */
+  readonly outcome: 'current' | 'stopped' | 'planned'
+  /** Newest commit at the end; null when the log is still empty. */
+  readonly commit: number | null
+  readonly position: Position | null
+  readonly through: string | null
+  readonly commits: number
+  readonly transactions: number
+  readonly seconds: number
+  readonly tables: readonly TableSummary[]
+  readonly registered: readonly { readonly connection: string; readonly schema: string; readonly commit: number }[]
+  /** On a dry run, what would happen, one line each; else empty. */
+  readonly planned: readonly string[]
+}
+
+/** The signature of `orchestration/run.ts`. */
+export type RunIntegration = (
+  options: RunOptions,
+  signal: AbortSignal,
+  progress: (event: ProgressEvent) => void,
+) => Promise<RunSummary>
