@@ -84,6 +84,11 @@ export type TableSchema = {
   readonly id: string
   /** Rises by one with every change, from 1. */
   readonly version: number
+  /**
+   * The position from which it holds: a cut at which the catalogue showed it, or the first row of that shape in the
+   * log. The stream may still be behind it when a snapshot saw the catalogue first.
+   */
+  readonly since: Position
   readonly columns: readonly Column[]
   /** Physical names, in key order; empty for a bag. */
   readonly key: readonly string[]
