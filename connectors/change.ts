@@ -52,6 +52,11 @@ export type SourceTable = {
   readonly id: string
   /** Changes whenever the source rewrote the rows' storage (Postgres relfilenode): row addresses are void then. */
   readonly storage: string
+  /**
+   * Changes whenever any column's definition was touched, even to an equal one (Postgres: attnum and xmin of the
+   * pg_attribute rows). Storage and definition both changed = stored values may have changed without events.
+   */
+  readonly definition: string
   readonly columns: readonly SourceColumn[]
   /** Column ids of the key, in key order; empty for a bag. */
   readonly key: readonly number[]

@@ -12,7 +12,7 @@ import {
 } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import { type LogicalType, typeName } from '../../connectors/logical-type.ts'
-import { canWiden } from '../types/widen.ts'
+import { canWiden } from '../types/widening.ts'
 
 /** What changed between two versions, in the words of `schema_changes` in the YAML. */
 export type SchemaDifference =
@@ -114,12 +114,12 @@ export function dateBack(schema: TableSchema, source: SourceTable, position: Pos
 }
 
 /** The inverse view: what the source must assume of a table that the log knows at this version. */
-export function sourceTableOf(schema: TableSchema, storage: string): SourceTable {
+export function sourceTableOf(schema: TableSchema, tokens: Pick<SourceTable, 'storage' | 'definition'>): SourceTable {
   const live = schema.columns.filter((column) => !column.dropped).toSorted((a, b) => a.id - b.id)
   return {
     table: schema.table,
     id: schema.id,
-    storage,
+    ...tokens,
     columns: live.map(({ id, name, type, sourceType, nullable, comment, initial }) => ({
       id,
       name,
