@@ -225,14 +225,27 @@ export type TableRegistration = {
   readonly table: TableName
   readonly relation: string
   readonly schema: TableSchema
-  /** Changes at or below are already in the base. */
+  /** Changes at or below are already in the base: the lowest snapshot position among its chunks. */
   readonly boundary: Position
+  /** The highest snapshot position among the base's chunks; equal to `boundary` when the base is one snapshot. */
+  readonly baseThrough: Position
   readonly base: readonly RegisteredFile[]
   readonly changes: readonly RegisteredFile[]
 }
 
+/**
+ * How an engine reads a table's files: one `from` item each, without alias, that shows every metadata column and every
+ * physical column of the schema, with NULLs where a file lacks one. No files = a typed empty relation.
+ */
+export type TableScans = { readonly base: string; readonly changes: string }
+
+/** The `select` of each relation of a table, in the engine's dialect, over its scans. */
+export type RelationSql = { readonly current: string; readonly changes: string }
+
 export type RegisterRequest = {
   readonly integration: string
+  /** Pure generator of the relations for this warehouse's dialect; an engine that evaluates the rules itself ignores it. */
+  readonly relationSql: (table: TableRegistration, scans: TableScans) => RelationSql
   /** Target schema (database in Hive). */
   readonly schema: string
   readonly commit: number
