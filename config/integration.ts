@@ -23,11 +23,14 @@ export type Mask =
   | { readonly kind: 'partial'; readonly keepLast: number }
   | { readonly kind: 'null' }
 
+/** A place in a configuration file. */
+export type Place = { readonly file: string; readonly line: number; readonly path: string }
+
 /** Choices for the columns that `pattern` names: `schema.table.column`, `*` within a segment. Later rules win, per property. */
 export type ColumnRule = {
   readonly pattern: string
-  /** The problem's address when the pattern matches nothing: `loans.yaml:12 columns.public.client.emial`. */
-  readonly at: string
+  /** Where it is written, for a problem such as a pattern that matches nothing. */
+  readonly at: Place
   readonly onBadValue?: BadValuePolicy
   /** `text`, `hex`, `decimal(18,4)`. */
   readonly type?: string
@@ -72,7 +75,8 @@ export type LoadedIntegration = {
   readonly register: readonly RegisterTarget[]
   readonly onBadValue: BadValuePolicy
   readonly columns: readonly ColumnRule[]
-  readonly schemaChanges: Readonly<Record<SchemaChangeKind, SchemaChangePolicy>>
+  /** What the YAML says; a kind that is absent has the default (add, widen, rename: apply; drop, narrow, key: hold). */
+  readonly schemaChanges: Readonly<Partial<Record<SchemaChangeKind, SchemaChangePolicy>>>
   readonly reconcile: { readonly everyMs: number } | null
   readonly notify: readonly { readonly connection: string; readonly on: readonly NoticeKind[] }[]
   readonly schedule: { readonly cron: string; readonly retries: number; readonly waitForTrigger: string | null } | null
@@ -84,11 +88,12 @@ export type Connection = {
   readonly connector: string
   readonly options: Readonly<Record<string, unknown>>
   readonly file: string
-  /** `file:line` of an option path inside this entry, for problems that the connector's own schema finds. */
-  readonly locate: (path: readonly PropertyKey[]) => string
+  /** Place of an option inside this entry, for problems that the connector's own schema finds. */
+  readonly place: (path: readonly PropertyKey[]) => Place
 }
 
 export type Configuration = {
+  /** Directory of the files; `${file:…}` references are relative to it. */
   readonly root: string
   readonly connections: ReadonlyMap<string, Connection>
   /** In the order of their names. */

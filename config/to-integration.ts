@@ -1,0 +1,102 @@
+/** From a checked document to the integration that the rest of Portage sees: defaults and units. Pure. */
+import type { ColumnRule, LoadedIntegration, Mask, Place, SchemaChangeKind, SchemaChangePolicy } from './integration.ts'
+import type { ColumnRuleDocument, IntegrationDocument } from './schema.ts'
+
+const MINUTE_MS = 60_000
+const MIB = 1024 ** 2
+
+/** Builds the integration; `place` tells where a path of the document is written. */
+export function toIntegration(
+  document: IntegrationDocument,
+  file: string,
+  place: (path: readonly PropertyKey[]) => Place,
+): LoadedIntegration {
+  const { name, source, lake, flush } = document
+  return {
+    name,
+    file,
+    kind: 'replicate',
+    source: {
+      connection: source.connection,
+      publication: source.publication ?? `portage_${name}`,
+      slot: source.slot ?? `portage_${name}`,
+      tables: source.tables,
+      maxSnapshotAgeMs: source.max_snapshot_age ?? 15 * MINUTE_MS,
+      readers: source.readers ?? 2,
+      heartbeatMs: source.heartbeat ?? MINUTE_MS,
+    },
+    lake: {
+      connection: lake.connection,
+      prefix: lake.prefix ?? 'raw',
+      format: lake.format ?? 'parquet',
+      compression: lake.compression ?? 'zstd',
+      targetFileBytes: lake.target_file ?? 256 * MIB,
+    },
+    flush: { intervalMs: flush?.interval ?? 5000, rows: flush?.rows ?? 500_000, bytes: flush?.bytes ?? 64 * MIB },
+    register: (document.register ?? []).map((target) => ({
+      connection: target.connection,
+      schema: target.schema ?? target.database ?? name,
+      everyMs: target.every ?? MINUTE_MS,
+      ...(target.format === undefined ? {} : { format: target.format }),
+    })),
+    onBadValue: document.on_bad_value ?? 'error',
+    columns: columnRules(document, place),
+    schemaChanges: defined(document.schema_changes ?? {}),
+    reconcile: document.reconcile === undefined ? null : { everyMs: document.reconcile.every },
+    notify: (document.notify ?? []).map(({ connection, on }) => ({
+      connection,
+      on: on ?? ['failure', 'held', 'lag', 'rejects'],
+    })),
+    schedule:
+      document.schedule === undefined
+        ? null
+        : {
+            cron: document.schedule.cron,
+            retries: document.schedule.retries ?? 0,
+            waitForTrigger: document.schedule.wait_for?.trigger ?? null,
+          },
+  }
+}
+
+/** Choices for tables first, as wider patterns; choices for columns win over them. */
+function columnRules(document: IntegrationDocument, place: (path: readonly PropertyKey[]) => Place): readonly ColumnRule[] {
+  const rules: ColumnRule[] = []
+  for (const [table, choice] of Object.entries(document.tables ?? {})) {
+    if (choice.on_bad_value !== undefined) {
+      const at = place(['tables', table, 'on_bad_value'])
+      rules.push({ pattern: `${table}.*`, at, onBadValue: choice.on_bad_value, optional: false })
+    }
+    for (const [column, rule] of Object.entries(choice.columns ?? {})) {
+      rules.push(columnRule(`${table}.${column}`, rule, place(['tables', table, 'columns', column])))
+    }
+  }
+  for (const [pattern, rule] of Object.entries(document.columns ?? {})) {
+    rules.push(columnRule(pattern, rule, place(['columns', pattern])))
+  }
+  return rules
+}
+
+function columnRule(pattern: string, rule: ColumnRuleDocument, at: Place): ColumnRule {
+  return {
+    pattern,
+    at,
+    optional: pattern.includes('*') && rule.mask === undefined && rule.exclude === undefined,
+    ...(rule.on_bad_value === undefined ? {} : { onBadValue: rule.on_bad_value }),
+    ...(rule.type === undefined ? {} : { type: rule.type }),
+    ...(rule.mask === undefined ? {} : { mask: maskOf(rule.mask) }),
+    ...(rule.exclude === undefined ? {} : { exclude: rule.exclude }),
+  }
+}
+
+function maskOf(mask: NonNullable<ColumnRuleDocument['mask']>): Mask {
+  if (mask === 'null') return { kind: 'null' }
+  if ('hmac_sha256' in mask) return { kind: 'hmac_sha256', key: mask.hmac_sha256 }
+  if ('fixed' in mask) return { kind: 'fixed', text: mask.fixed }
+  return { kind: 'partial', keepLast: mask.partial.keep_last }
+}
+
+function defined(
+  policies: Readonly<Partial<Record<SchemaChangeKind, SchemaChangePolicy | undefined>>>,
+): Partial<Record<SchemaChangeKind, SchemaChangePolicy>> {
+  return Object.fromEntries(Object.entries(policies).filter(([, policy]) => policy !== undefined))
+}
