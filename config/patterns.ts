@@ -8,7 +8,9 @@ export type ResolvedColumn = Pick<ColumnRule, 'onBadValue' | 'type' | 'mask' | '
 export function matchesPattern(pattern: string, name: string): boolean {
   const wanted = segments(pattern)
   const found = segments(name, wanted.length)
-  return wanted.length === found.length && wanted.every((part, index) => segmentMatches(part, found[index] ?? ''))
+  return (
+    wanted.length > 1 && wanted.length === found.length && wanted.every((part, index) => segmentMatches(part, found[index] ?? ''))
+  )
 }
 
 /** Patterns in order, `!` excludes, the last match wins. */

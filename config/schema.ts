@@ -17,7 +17,7 @@ const size = z
 
 const COUNT_EXPECTED = 'expected a whole number above 0, such as 500_000'
 const count = z
-  .union([z.int().positive(), z.string().regex(COUNT)], { error: COUNT_EXPECTED })
+  .union([z.int().positive(), z.string().regex(COUNT, COUNT_EXPECTED)], { error: COUNT_EXPECTED })
   .transform((value) => (typeof value === 'number' ? value : (countOf(value) ?? 0)))
   .refine((value) => value > 0, COUNT_EXPECTED)
 
