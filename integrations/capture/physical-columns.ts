@@ -49,21 +49,28 @@ export function evolve(previous: TableSchema | null, source: SourceTable, positi
   const byId = new Map(source.columns.map((column) => [column.id, column]))
   const replaced: SourceColumn[] = []
   for (const column of previous.columns) {
+    const now = recreated || column.formerTable !== undefined ? undefined : byId.get(column.id)
+    if (column.dropped && now !== undefined && typeName(now.type) === typeName(column.type)) {
+      // Ids never repeat: a column that is back was missed by an older view of the table, not added again.
+      byId.delete(column.id)
+      differences.push({ kind: 'add_column', column: now.name })
+      columns.push(physicalColumn(now, column.physical, column.initial))
+      continue
+    }
     if (column.dropped) {
       columns.push(column)
       continue
     }
-    const now = recreated ? undefined : byId.get(column.id)
     if (now === undefined) {
       if (!recreated) differences.push({ kind: 'drop_column', column: column.name })
-      columns.push(dropped(column))
+      columns.push({ ...column, dropped: true, ...(recreated ? { formerTable: previous.id } : {}) })
       continue
     }
     byId.delete(column.id)
     const change = typeChange(column, now)
     if (change !== null) differences.push(change)
     if (change?.kind === 'retype_column') {
-      columns.push(dropped(column))
+      columns.push({ ...column, dropped: true })
       replaced.push(now)
       continue
     }
@@ -176,8 +183,6 @@ function physicalColumn(column: SourceColumn, physical: string, initial: Column[
     ...(initial === undefined ? {} : { initial }),
   }
 }
-
-const dropped = (column: Column): Column => ({ ...column, dropped: true })
 
 function keyOf(source: SourceTable, columns: readonly Column[]): readonly string[] {
   return source.key.map((id) => {

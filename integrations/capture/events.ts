@@ -1,0 +1,50 @@
+/** What capture reports while it works: facts for people and metrics, never a row value. Counters are totals of this attempt. */
+import type { Position, TableName } from '../../connectors/change.ts'
+import type { CommitKind } from '../land/log/commit.ts'
+
+export type CaptureEvent =
+  /** A named step begins (`prepare`, `claim`, `sweep`, `snapshot`, `follow`); `detail` for people. */
+  | { readonly kind: 'step'; readonly step: string; readonly detail?: string }
+  /** Something slow is waited for, with whom. */
+  | { readonly kind: 'waiting'; readonly message: string }
+  | { readonly kind: 'warning'; readonly message: string }
+  /** `total` is the source's estimate; null when it has none. */
+  | {
+      readonly kind: 'snapshot'
+      readonly table: TableName
+      readonly rows: number
+      readonly total: number | null
+      readonly chunks: { readonly done: number; readonly planned: number }
+      readonly complete: boolean
+    }
+  /** After each change set that was handed over. */
+  | {
+      readonly kind: 'follow'
+      readonly transactions: number
+      readonly changes: number
+      /** Commit time of the newest source transaction included, ISO-8601. */
+      readonly through: string | null
+      readonly lagBytes: number | null
+      readonly current: boolean
+    }
+  /** After each durable commit: what this commit added. */
+  | {
+      readonly kind: 'commit'
+      readonly number: number
+      readonly commit: CommitKind
+      readonly position: Position | null
+      readonly through: string | null
+      readonly tables: readonly {
+        readonly table: TableName
+        readonly rows: number
+        readonly files: number
+        readonly bytes: number
+      }[]
+      readonly rejects: number
+    }
+  | { readonly kind: 'schema'; readonly table: TableName; readonly version: number; readonly changes: readonly string[] }
+  | { readonly kind: 'acknowledged'; readonly position: Position }
+  /** Rows kept aside so far under `on_bad_value: reject`, per column. */
+  | { readonly kind: 'rejects'; readonly table: TableName; readonly column: string; readonly rows: number }
+
+export type Emit = (event: CaptureEvent) => void

@@ -1,0 +1,132 @@
+/**
+ * Follows the source's log: change sets → files → commits → acknowledgements, in that order. Watches the catalogue whenever
+ * the stream is current, for changes of shape that no row has shown yet.
+ */
+import type { ChangeSet, Position, Reject, SourceTable, TableName } from '../../connectors/change.ts'
+import type { Environment, FlushPolicy, Source } from '../../connectors/ports.ts'
+import type { Lander } from '../land/lander.ts'
+import type { TableCommit } from '../land/log/commit.ts'
+import type { CommitLog } from '../land/log/log.ts'
+import type { Emit } from './events.ts'
+import type { SchemaKeeper } from './schema-keeper.ts'
+
+export type FollowContext = {
+  readonly source: Source
+  readonly log: CommitLog
+  readonly lander: Lander
+  readonly schemas: SchemaKeeper
+  readonly flush: FlushPolicy
+  readonly heartbeatMs: number
+  /** Shortest time between two looks at the catalogue. */
+  readonly catalogueMs: number
+  readonly environment: Environment
+  readonly emit: Emit
+}
+
+/** What the caller decides after each commit. `look`: read the catalogue again before going on. */
+export type AfterCut = (cut: Position, current: boolean) => 'go-on' | 'look' | 'stop'
+
+/** Why following ended: the caller said stop, or the source has tables that are not yet in the log. */
+export type FollowEnd = { readonly kind: 'stopped' } | { readonly kind: 'new-tables'; readonly tables: readonly TableName[] }
+
+type Catalogue = { readonly tables: readonly SourceTable[]; readonly at: Position }
+
+/** Runs until `afterCut` says stop, new tables appear, or the signal aborts (rejects with its reason). */
+export async function follow(
+  context: FollowContext,
+  start: { readonly from: Position; readonly known: readonly SourceTable[] },
+  afterCut: AfterCut,
+  signal: AbortSignal,
+): Promise<FollowEnd> {
+  const { source, lander, schemas, flush, heartbeatMs, environment } = context
+  const totals = new FollowTotals()
+  let pending: Catalogue | null = null
+  let lookedAt = Number.NEGATIVE_INFINITY
+  for await (const set of source.follow({ ...start, flush, heartbeatMs }, signal)) {
+    try {
+      for (const { table, position, rewritten } of set.schemas) await schemas.note(table, position, signal, rewritten)
+      for (const batch of set.batches) await lander.appendChanges(batch, schemas.versionFor(batch.table))
+    } finally {
+      for (const batch of set.batches) batch.release()
+    }
+    totals.add(set)
+    if (set.cut === null) continue
+    await commit(context, totals, set.cut, signal)
+    context.emit({ ...totals.event(), lagBytes: null, current: set.current })
+    if (pending !== null && set.cut >= pending.at) {
+      const { tables, at }: Catalogue = pending
+      pending = null
+      await schemas.noteCatalogue(tables, at, signal)
+      const added = tables.filter(({ table }) => schemas.latest(table) === null).map(({ table }) => table)
+      if (added.length > 0) return { kind: 'new-tables', tables: added }
+    }
+    const next = afterCut(set.cut, set.current)
+    if (next === 'stop' && pending === null) return { kind: 'stopped' }
+    const now = environment.now().getTime()
+    const due = set.current && now - lookedAt >= context.catalogueMs
+    if (pending === null && (next === 'look' || due)) {
+      pending = await source.describe(signal)
+      lookedAt = now
+    }
+  }
+  signal.throwIfAborted()
+  return { kind: 'stopped' }
+}
+
+/** Land → commit → acknowledge. A crash between any two repeats work and loses nothing. */
+async function commit(context: FollowContext, totals: FollowTotals, cut: Position, signal: AbortSignal): Promise<void> {
+  const { lander, log, source, emit } = context
+  await lander.writeRejects(totals.rejects, signal)
+  const files = await lander.takeChanges(signal)
+  const { transactions, changes, rejects, through } = totals.take()
+  const tables: Record<TableName, TableCommit> = {}
+  for (const [table, added] of files) tables[table] = { added }
+  const kind = files.size === 0 && changes === 0 ? 'heartbeat' : 'changes'
+  await log.append(
+    ({ position }) => ({
+      kind,
+      tables,
+      // Cuts never go back: a repeat of what is committed carries no rows and an older cut.
+      position: position !== null && position > cut ? position : cut,
+      ...(through === null ? {} : { through }),
+      transactions,
+      changes,
+      rejects,
+    }),
+    signal,
+  )
+  await source.acknowledge(cut)
+  emit({ kind: 'acknowledged', position: cut })
+}
+
+/** Counters of the run, and of what the next commit will hold. */
+class FollowTotals {
+  #transactions = 0
+  #changes = 0
+  #through: string | null = null
+  #open = { transactions: 0, changes: 0, rejects: [] as Reject[], through: null as string | null }
+
+  get rejects(): readonly Reject[] {
+    return this.#open.rejects
+  }
+
+  add(set: ChangeSet): void {
+    this.#transactions += set.transactions
+    this.#changes += set.changes
+    this.#open.transactions += set.transactions
+    this.#open.changes += set.changes
+    this.#open.rejects.push(...set.rejects)
+    this.#through = set.committedAt ?? this.#through
+    this.#open.through = set.committedAt ?? this.#open.through
+  }
+
+  take(): { transactions: number; changes: number; rejects: number; through: string | null } {
+    const { transactions, changes, rejects, through } = this.#open
+    this.#open = { transactions: 0, changes: 0, rejects: [], through: null }
+    return { transactions, changes, rejects: rejects.length, through }
+  }
+
+  event(): { kind: 'follow'; transactions: number; changes: number; through: string | null } {
+    return { kind: 'follow', transactions: this.#transactions, changes: this.#changes, through: this.#through }
+  }
+}

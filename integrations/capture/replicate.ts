@@ -1,0 +1,176 @@
+/**
+ * One replication: take the log over, sweep what earlier writers left, prepare the source, then copy and follow side by
+ * side until told to stop. Order everywhere: land → commit → acknowledge.
+ */
+import type { Position, SourceTable, TableName } from '../../connectors/change.ts'
+import { ConnectorError } from '../../connectors/errors.ts'
+import type { Environment, FlushPolicy, Prepared, Source } from '../../connectors/ports.ts'
+import type { Lander } from '../land/lander.ts'
+import type { LogState } from '../land/log/commit.ts'
+import type { CommitLog } from '../land/log/log.ts'
+import type { Emit } from './events.ts'
+import { type AfterCut, type FollowEnd, follow } from './follow.ts'
+import { sourceTableOf } from './physical-columns.ts'
+import { SchemaKeeper } from './schema-keeper.ts'
+import { snapshotTables } from './snapshot.ts'
+import { decodeTokens } from './storage-token.ts'
+
+export type ReplicationOptions = {
+  readonly source: Source
+  /** Already claimed by this writer. */
+  readonly log: CommitLog
+  readonly lander: Lander
+  /** `once`: what the source holds now; `until-current`: until it has nothing more; `forever`: until the signal. */
+  readonly mode: 'forever' | 'once' | 'until-current'
+  readonly takeOver: boolean
+  readonly flush: FlushPolicy
+  readonly heartbeatMs: number
+  readonly catalogueMs: number
+  readonly readers: number
+  readonly maxSnapshotAgeMs: number
+  readonly environment: Environment
+  readonly emit: Emit
+}
+
+/** With nothing else to send, a run that is to end asks the source for a cut this often. */
+const ENDING_HEARTBEAT_MS = 300
+
+/** Settles with `current` when the mode's end is reached, `stopped` when the signal asked; rejects with the first error otherwise. */
+export async function replicate(options: ReplicationOptions, signal: AbortSignal): Promise<'current' | 'stopped'> {
+  for (;;) {
+    try {
+      const end = await session(options, signal)
+      if (end.kind === 'stopped') return 'current'
+      options.emit({ kind: 'step', step: 'prepare', detail: `new tables: ${end.tables.join(', ')}` })
+    } catch (error) {
+      await options.lander.abort()
+      if (signal.aborted && (error === signal.reason || isAbort(error))) return 'stopped'
+      throw error
+    }
+  }
+}
+
+/** One span of following with a fixed set of tables. */
+async function session(options: ReplicationOptions, signal: AbortSignal): Promise<FollowEnd> {
+  const { source, log, mode, environment, emit } = options
+  emit({ kind: 'step', step: 'prepare' })
+  const state = log.state()
+  const epoch = state.source?.epoch ?? 1
+  const request = { from: state.position, identity: state.source, epoch, takeOver: options.takeOver }
+  const prepared = await source.prepare(request, signal, (message) => emit({ kind: 'waiting', message }))
+  let wake: () => void = () => undefined
+  const schemas = new SchemaKeeper(log, emit, (table, reason) => {
+    emit({ kind: 'warning', message: `"${table}" gets a new snapshot: ${reason}` })
+    wake()
+  })
+  await takeUp(schemas, log, prepared, epoch, signal)
+
+  const scope = new Set(prepared.tables.map(({ table }) => table))
+  const wanted = (): TableName[] => needingSnapshot(log.state()).filter((table) => scope.has(table))
+  const ending = new AbortController()
+  const either = AbortSignal.any([signal, ending.signal])
+  const estimates = wanted().length > 0 ? await estimatedRows(source, signal) : new Map<TableName, number>()
+  const copying = async (): Promise<void> => {
+    for (;;) {
+      const tables = wanted()
+      if (tables.length > 0) {
+        emit({ kind: 'step', step: 'snapshot', detail: tables.join(', ') })
+        await snapshotTables({ ...options, schemas, estimates }, tables, either)
+        continue
+      }
+      await new Promise<void>((resolve) => {
+        wake = resolve
+        either.addEventListener('abort', () => resolve(), { once: true })
+      })
+      if (either.aborted) return
+    }
+  }
+
+  emit({ kind: 'step', step: 'follow' })
+  const start = { from: prepared.start, known: knownTables(log.state(), schemas, prepared) }
+  const heartbeatMs = mode === 'forever' ? options.heartbeatMs : ENDING_HEARTBEAT_MS
+  const afterCut = endOf(mode, () => wanted().length > 0)
+  const following = follow({ ...options, schemas, heartbeatMs, environment }, start, afterCut, either)
+  return bothOrFirstError(following, copying(), ending)
+}
+
+async function takeUp(
+  schemas: SchemaKeeper,
+  log: CommitLog,
+  prepared: Prepared,
+  epoch: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const state = log.state()
+  const fresh = prepared.tables.some(({ table }) => schemas.latest(table) === null)
+  if (!fresh && state.position !== null && state.source !== null) return
+  const position = state.position ?? prepared.start
+  await schemas.begin(prepared.tables, { position, source: { ...prepared.identity, epoch } }, position, signal)
+}
+
+/** Tables as the stream stood at its cut: the catalogue may already show more. */
+function knownTables(state: LogState, schemas: SchemaKeeper, prepared: Prepared): SourceTable[] {
+  return prepared.tables.map((table) => {
+    const schema = schemas.at(table.table, prepared.start)
+    return schema === null ? table : sourceTableOf(schema, decodeTokens(state.tables[table.table]?.storage ?? null))
+  })
+}
+
+/** Tables without a complete base, or with a snapshot under way. */
+export function needingSnapshot(state: LogState): TableName[] {
+  const entries = Object.entries(state.tables) as [TableName, LogState['tables'][TableName]][]
+  return entries.filter(([, { base, pending }]) => base === null || pending !== null).map(([table]) => table)
+}
+
+async function estimatedRows(source: Source, signal: AbortSignal): Promise<ReadonlyMap<TableName, number>> {
+  const tables = await source.discover(signal)
+  return new Map(tables.map(({ table, estimatedRows: rows }) => [table, rows]))
+}
+
+/** A run that ends looks at the catalogue once more when nothing is left to copy, and stops at the first cut behind that look. */
+function endOf(mode: ReplicationOptions['mode'], copying: () => boolean): AfterCut {
+  let looked = false
+  return (_cut: Position, current: boolean) => {
+    if (mode === 'forever') return 'go-on'
+    if (copying()) {
+      looked = false
+      return 'go-on'
+    }
+    if (looked) return mode === 'once' || current ? 'stop' : 'go-on'
+    if (mode === 'until-current' && !current) return 'go-on'
+    looked = true
+    return 'look'
+  }
+}
+
+/** Waits for both; when one fails the other is stopped first, and its abort is not news. */
+async function bothOrFirstError(
+  following: Promise<FollowEnd>,
+  copying: Promise<void>,
+  ending: AbortController,
+): Promise<FollowEnd> {
+  const failure: { error: unknown }[] = []
+  const note = (error: unknown): null => {
+    failure.push({ error })
+    ending.abort(new ConnectorError('ABORTED', 'The other half of the run failed'))
+    return null
+  }
+  const followed = following.then((end) => {
+    ending.abort(new ConnectorError('ABORTED', 'Following has ended'))
+    return end
+  }, note)
+  const copied = copying.catch((error: unknown) => {
+    // Following may have come to its end while the next snapshot was being opened.
+    if (!(ending.signal.aborted && (error === ending.signal.reason || isAbort(error)))) note(error)
+  })
+  const [end] = await Promise.all([followed, copied])
+  const first = failure[0]
+  if (first !== undefined) throw first.error
+  if (end === null) throw new ConnectorError('INTERNAL', 'Following ended without an end or an error')
+  return end
+}
+
+function isAbort(error: unknown): boolean {
+  if (error instanceof ConnectorError) return error.code === 'ABORTED'
+  return error instanceof Error && error.name === 'AbortError'
+}

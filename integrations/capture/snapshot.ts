@@ -1,0 +1,300 @@
+/**
+ * Copies tables chunk by chunk under exported snapshots. Finished chunks are committed and survive a crash; a keyed table
+ * goes on under newer snapshots, a table without a key keeps one snapshot or starts over.
+ */
+import type { Position, Reject, RowBatch, SourceTable, TableName } from '../../connectors/change.ts'
+import { ConnectorError } from '../../connectors/errors.ts'
+import type { Chunk, Environment, HeldSnapshot, Source } from '../../connectors/ports.ts'
+import type { Lander } from '../land/lander.ts'
+import type { CommitLog } from '../land/log/log.ts'
+import type { Emit } from './events.ts'
+import type { SchemaKeeper } from './schema-keeper.ts'
+import { decodeTokens, encodeTokens } from './storage-token.ts'
+
+export type SnapshotContext = {
+  readonly source: Source
+  readonly log: CommitLog
+  readonly lander: Lander
+  readonly schemas: SchemaKeeper
+  /** Chunks read at the same time. */
+  readonly readers: number
+  readonly maxSnapshotAgeMs: number
+  readonly estimates: ReadonlyMap<TableName, number>
+  readonly environment: Environment
+  readonly emit: Emit
+}
+
+/** A table that is rewritten this often while it is being copied is left to a person. */
+const MAX_GENERATIONS_PER_RUN = 10
+
+type Lease = {
+  readonly snapshot: HeldSnapshot
+  readonly tables: ReadonlyMap<TableName, SourceTable>
+  users: number
+  retired: boolean
+}
+
+/** Snapshots the tables one after the other, each by `readers` chunks at a time. Settles when every one is complete and committed. */
+export async function snapshotTables(context: SnapshotContext, tables: readonly TableName[], signal: AbortSignal): Promise<void> {
+  await using leases = new SnapshotLeases(context, signal)
+  for (const table of tables) await snapshotTable(context, leases, table, signal)
+}
+
+async function snapshotTable(
+  context: SnapshotContext,
+  leases: SnapshotLeases,
+  table: TableName,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await copyGeneration(context, leases, table, signal)
+    } catch (error) {
+      if (!(error instanceof ConnectorError) || (error.code !== 'TABLE_REWRITTEN' && error.code !== 'SNAPSHOT_GONE')) throw error
+      if (attempt >= MAX_GENERATIONS_PER_RUN) throw error
+      context.emit({ kind: 'warning', message: `Snapshot of "${table}" starts over: ${error.message}` })
+      await leases.retire()
+    }
+  }
+}
+
+async function copyGeneration(
+  context: SnapshotContext,
+  leases: SnapshotLeases,
+  table: TableName,
+  signal: AbortSignal,
+): Promise<void> {
+  const { log, schemas } = context
+  const lease = await leases.young()
+  const source = described(lease, table)
+  await schemas.note(source, (await leases.describedAt()) ?? lease.snapshot.position, signal)
+  const keyed = source.key.length > 0
+  const pending = log.state().tables[table]?.pending ?? null
+  const resumable = pending !== null && keyed && decodeTokens(pending.storage).storage === source.storage
+  if (!resumable) await startGeneration(context, source, signal)
+  const generation = log.state().tables[table]?.pending
+  if (!generation) throw new ConnectorError('INTERNAL', `Snapshot of "${table}" has no generation in the log after its start`)
+  const left = generation.plan.filter(({ id }) => !(id in generation.done))
+  const progress = new SnapshotProgressCounter(context, table, generation.plan.length, generation.plan.length - left.length)
+  if (left.length === 0) return await finishEmpty(context, table, generation.generation, signal)
+  const queue = left[Symbol.iterator]()
+  const stop = new AbortController()
+  const either = AbortSignal.any([signal, stop.signal])
+  const reader = async (): Promise<void> => {
+    for (const chunk of queue) {
+      const held = await leases.acquire(keyed ? 'may-renew' : 'same')
+      try {
+        await copyChunk(
+          context,
+          { table: described(held, table), chunk, held, generation: generation.generation, progress },
+          either,
+        )
+      } finally {
+        await leases.release(held)
+      }
+    }
+  }
+  const readers = Array.from({ length: Math.min(context.readers, left.length) }, () =>
+    reader().catch((error: unknown) => {
+      // The other readers must have stopped before anything is retried or reported.
+      stop.abort(error)
+      throw error
+    }),
+  )
+  const results = await Promise.allSettled(readers)
+  signal.throwIfAborted()
+  if (stop.signal.aborted) throw stop.signal.reason
+  const failed = results.find((result) => result.status === 'rejected')
+  if (failed) throw failed.reason
+}
+
+/** Commits the plan; the files of an older incomplete generation are void from then on. */
+async function startGeneration(context: SnapshotContext, source: SourceTable, signal: AbortSignal): Promise<void> {
+  const plan = await context.source.planChunks(source, signal)
+  await context.log.append((state) => {
+    const table = state.tables[source.table]
+    const generation = 1 + Math.max(table?.base?.generation ?? 0, table?.pending?.generation ?? 0)
+    const start = { storage: encodeTokens(source), plan }
+    return { kind: 'snapshot', tables: { [source.table]: { snapshot: { generation, start, done: {}, complete: false } } } }
+  }, signal)
+}
+
+/** A crash may fall between the last chunk and nothing at all: a plan whose chunks are all done is complete. */
+async function finishEmpty(context: SnapshotContext, table: TableName, generation: number, signal: AbortSignal): Promise<void> {
+  await context.log.append(
+    () => ({ kind: 'snapshot', tables: { [table]: { snapshot: { generation, done: {}, complete: true } } } }),
+    signal,
+  )
+}
+
+type ChunkJob = {
+  readonly table: SourceTable
+  readonly chunk: Chunk
+  readonly held: Lease
+  readonly generation: number
+  readonly progress: SnapshotProgressCounter
+}
+
+async function copyChunk(context: SnapshotContext, job: ChunkJob, signal: AbortSignal): Promise<void> {
+  const { source, lander, log, schemas } = context
+  const { table, chunk, held, generation, progress } = job
+  const { position, token } = held.snapshot
+  const rejects: Reject[] = []
+  const schema = schemas.versionFor(table)
+  const rows = source.readChunk({ table, chunk, token, position, onReject: (reject) => rejects.push(reject) }, signal)
+  const added = await lander.writeBase({ schema, generation, part: chunk.id }, progress.counting(rows), signal)
+  await lander.writeRejects(rejects, signal)
+  await log.append((state) => {
+    // Decided inside the append, which is serialised: exactly one commit is the last.
+    const pending = state.tables[table.table]?.pending
+    if (pending?.generation !== generation) {
+      throw new ConnectorError('TABLE_REWRITTEN', `Table "${table.table}" changed its shape while it was being copied`)
+    }
+    const complete = pending.plan.every(({ id }) => id === chunk.id || id in pending.done)
+    const snapshot = { generation, done: { [chunk.id]: position }, complete }
+    return { kind: 'snapshot', rejects: rejects.length, tables: { [table.table]: { snapshot, added } } }
+  }, signal)
+  progress.chunkDone(rejects)
+}
+
+function described(lease: Lease, table: TableName): SourceTable {
+  const found = lease.tables.get(table)
+  if (found !== undefined) return found
+  throw new ConnectorError(
+    'NOT_FOUND',
+    `Table "${table}" is no longer in the source. Leave it out with "!${table}" under tables, or create it again`,
+  )
+}
+
+/** The snapshot in use, renewed when it grows old so that vacuum on the source is never held back for long. */
+class SnapshotLeases implements AsyncDisposable {
+  readonly #context: SnapshotContext
+  readonly #signal: AbortSignal
+  #lease: Promise<Lease> | null = null
+  #at: Position | null = null
+  readonly #open = new Set<Lease>()
+
+  constructor(context: SnapshotContext, signal: AbortSignal) {
+    this.#context = context
+    this.#signal = signal
+  }
+
+  async current(): Promise<Lease> {
+    this.#lease ??= this.#take()
+    const taking = this.#lease
+    try {
+      return await taking
+    } catch (error) {
+      if (this.#lease === taking) this.#lease = null
+      throw error
+    }
+  }
+
+  /** The current lease, renewed first when it is already old. */
+  async young(): Promise<Lease> {
+    const lease = await this.acquire('may-renew')
+    lease.users--
+    return lease
+  }
+
+  /** The cut of the catalogue that the current lease was described from. */
+  async describedAt(): Promise<Position | null> {
+    await this.current()
+    return this.#at
+  }
+
+  async acquire(renewal: 'may-renew' | 'same'): Promise<Lease> {
+    const lease = await this.current()
+    const age = this.#context.environment.now().getTime() - lease.snapshot.openedAt.getTime()
+    if (renewal === 'may-renew' && age > this.#context.maxSnapshotAgeMs) {
+      // Only one of the readers that see it old replaces it.
+      if ((await this.#lease) === lease) await this.retire()
+      return this.acquire('same')
+    }
+    lease.users++
+    return lease
+  }
+
+  async release(lease: Lease): Promise<void> {
+    lease.users--
+    await this.#disposeIdle(lease)
+  }
+
+  async retire(): Promise<void> {
+    const old = this.#lease
+    this.#lease = null
+    if (old === null) return
+    const lease = await old
+    lease.retired = true
+    await this.#disposeIdle(lease)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const open = [...this.#open]
+    this.#open.clear()
+    await Promise.all(open.map(({ snapshot }) => snapshot[Symbol.asyncDispose]()))
+  }
+
+  async #disposeIdle(lease: Lease): Promise<void> {
+    if (!lease.retired || lease.users > 0 || !this.#open.delete(lease)) return
+    await lease.snapshot[Symbol.asyncDispose]()
+  }
+
+  async #take(): Promise<Lease> {
+    const { source, schemas, emit } = this.#context
+    const snapshot = await source.holdSnapshot(this.#signal, (message) => emit({ kind: 'waiting', message }))
+    // Described after the snapshot was taken: a column that a row of it shows is never missing from the description.
+    const { tables, at } = await source.describe(this.#signal)
+    this.#at = at
+    for (const table of tables) if (schemas.latest(table.table) !== null) await schemas.note(table, at, this.#signal)
+    const lease: Lease = { snapshot, tables: new Map(tables.map((table) => [table.table, table])), users: 0, retired: false }
+    this.#open.add(lease)
+    return lease
+  }
+}
+
+class SnapshotProgressCounter {
+  readonly #context: SnapshotContext
+  readonly #table: TableName
+  readonly #planned: number
+  #done: number
+  #rows = 0
+  readonly #rejects = new Map<string, number>()
+
+  constructor(context: SnapshotContext, table: TableName, planned: number, done: number) {
+    this.#context = context
+    this.#table = table
+    this.#planned = planned
+    this.#done = done
+    this.#emit()
+  }
+
+  async *counting(batches: AsyncIterable<RowBatch>): AsyncIterable<RowBatch> {
+    for await (const batch of batches) {
+      const rows = batch.batch.numRows
+      yield batch
+      this.#rows += rows
+      this.#emit()
+    }
+  }
+
+  chunkDone(rejects: readonly Reject[]): void {
+    this.#done++
+    this.#emit()
+    for (const { column } of rejects) this.#rejects.set(column, (this.#rejects.get(column) ?? 0) + 1)
+    for (const [column, rows] of this.#rejects) this.#context.emit({ kind: 'rejects', table: this.#table, column, rows })
+  }
+
+  #emit(): void {
+    const total = this.#context.estimates.get(this.#table) ?? null
+    const chunks = { done: this.#done, planned: this.#planned }
+    this.#context.emit({
+      kind: 'snapshot',
+      table: this.#table,
+      rows: this.#rows,
+      total,
+      chunks,
+      complete: this.#done === this.#planned,
+    })
+  }
+}
