@@ -240,7 +240,12 @@ export type TableRegistration = {
 export type TableScans = { readonly base: string; readonly changes: string }
 
 /** The `select` of each relation of a table, in the engine's dialect, over its scans. */
-export type RelationSql = { readonly current: string; readonly changes: string }
+export type RelationSql = {
+  readonly current: string
+  readonly changes: string
+  /** The source's comments by relation column. */
+  readonly comments: ReadonlyMap<string, string>
+}
 
 export type RegisterRequest = {
   readonly integration: string

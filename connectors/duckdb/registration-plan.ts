@@ -1,0 +1,123 @@
+/** From what is registered to what should be: the statements of one registration. Pure. */
+import { ConnectorError } from '../errors.ts'
+import type { RegisteredFile, RegisterRequest, TableRegistration } from '../ports.ts'
+import {
+  forgetRelation,
+  LEDGER_SCHEMA,
+  type Ledger,
+  type LedgerRelation,
+  type Part,
+  recordFiles,
+  recordRelation,
+} from './ledger.ts'
+import { identifier, text } from './quote.ts'
+import { scanSql } from './scan.ts'
+
+export type RegistrationPlan = {
+  /** What an analyst would see change: views made, replaced and dropped, and their comments. */
+  readonly statements: readonly string[]
+  /** Book-keeping that goes with them. */
+  readonly ledger: readonly string[]
+  /** Files that were not registered before, by source table. */
+  readonly newFiles: readonly { readonly table: TableRegistration; readonly files: readonly RegisteredFile[] }[]
+  readonly filesAdded: number
+  readonly filesRemoved: number
+}
+
+const PARTS = ['base', 'changes'] as const satisfies readonly Part[]
+
+/** With `everything`, views that are already right are made again and all files count as new: a repair. */
+export function planRegistration(request: RegisterRequest, before: Ledger, everything: boolean): RegistrationPlan {
+  refuseForeign(request, before)
+  const statements: string[] = [`create schema if not exists ${identifier(request.schema)}`]
+  const ledger: string[] = []
+  const newFiles: { table: TableRegistration; files: RegisteredFile[] }[] = []
+  let filesAdded = 0
+  let filesRemoved = 0
+  const wanted = new Set(request.tables.map((table) => table.relation))
+  for (const [relation, old] of before.relations) {
+    if (wanted.has(relation)) continue
+    statements.push(...dropRelation(request.schema, relation))
+    ledger.push(...forgetRelation(request, relation))
+    filesRemoved += old.files.base.size + old.files.changes.size
+  }
+  for (const table of request.tables) {
+    const old = everything ? undefined : before.relations.get(table.relation)
+    const definition = relationStatements(request, table)
+    // The types of the scan belong to it: a wider column must make the views anew.
+    const shape = JSON.stringify([...definition, scanSql(table.schema, [])])
+    const redefined = old?.definition !== shape
+    const added: RegisteredFile[] = []
+    for (const part of PARTS) {
+      const change = fileChange(table, part, before.relations.get(table.relation))
+      const unproved = everything ? table[part] : change.added
+      added.push(...unproved)
+      filesAdded += change.added.length
+      filesRemoved += change.removed.length
+      if (redefined || change.added.length + change.removed.length > 0) {
+        statements.push(
+          `create or replace view ${scanView(request.schema, table.relation, part)} as ${scanSql(table.schema, table[part])}`,
+        )
+        ledger.push(...recordFiles(request, table.relation, part, change))
+      }
+    }
+    if (redefined) {
+      statements.push(...definition)
+      ledger.push(recordRelation(request, table.relation, table.table, shape))
+    }
+    if (added.length > 0) newFiles.push({ table, files: added })
+  }
+  return { statements, ledger, newFiles, filesAdded, filesRemoved }
+}
+
+export function dropRelation(schema: string, relation: string): readonly string[] {
+  return [
+    ...[relation, `${relation}_changes`].map((name) => `drop view if exists ${identifier(schema)}.${identifier(name)}`),
+    ...PARTS.map((part) => `drop view if exists ${scanView(schema, relation, part)}`),
+  ]
+}
+
+/** The view that holds a table's file list, so that the relations themselves stay short and stable. */
+function scanView(schema: string, relation: string, part: Part): string {
+  return `${LEDGER_SCHEMA}.${identifier(`${schema}.${relation}.${part}`)}`
+}
+
+function relationStatements(request: RegisterRequest, table: TableRegistration): readonly string[] {
+  const scan = (part: Part) => scanView(request.schema, table.relation, part)
+  const sql = request.relationSql(table, { base: scan('base'), changes: scan('changes') })
+  const view = (name: string) => `${identifier(request.schema)}.${identifier(name)}`
+  const current = view(table.relation)
+  const changes = view(`${table.relation}_changes`)
+  const purpose = `rows of ${table.table} (integration ${request.integration})`
+  return [
+    `create or replace view ${current} as\n${sql.current}`,
+    `create or replace view ${changes} as\n${sql.changes}`,
+    `comment on view ${current} is ${text(table.schema.comment ?? `Current ${purpose}`)}`,
+    `comment on view ${changes} is ${text(`Every change to ${purpose}`)}`,
+    ...[...sql.comments].flatMap(([column, comment]) =>
+      [current, changes].map((name) => `comment on column ${name}.${identifier(column)} is ${text(comment)}`),
+    ),
+  ]
+}
+
+function fileChange(table: TableRegistration, part: Part, old: LedgerRelation | undefined) {
+  const known = old?.files[part] ?? new Map<string, string>()
+  const live = new Set(table[part].map((file) => file.address))
+  return {
+    added: table[part].filter((file) => !known.has(file.address)),
+    removed: [...known.keys()].filter((address) => !live.has(address)),
+  }
+}
+
+function refuseForeign(request: RegisterRequest, before: Ledger): void {
+  for (const table of request.tables) {
+    for (const name of [table.relation, `${table.relation}_changes`]) {
+      const integration = before.foreign.get(name.toLowerCase())
+      if (integration === undefined) continue
+      throw new ConnectorError(
+        'CONFIGURATION',
+        `Relation "${request.schema}.${name}" already belongs to the integration "${integration}". Give "${request.integration}" another schema under "register"`,
+      )
+    }
+  }
+}
