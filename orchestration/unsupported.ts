@@ -1,0 +1,25 @@
+/** Parts of an integration that this version does not carry out. What would change the data is refused, the rest is said. Pure. */
+import type { LoadedIntegration } from '../config/integration.ts'
+import type { ConfigurationProblem } from '../config/problems.ts'
+
+/** Reasons to refuse the integration: running it would land what the file says must not be landed as it is. */
+export function refusals(integration: LoadedIntegration): readonly ConfigurationProblem[] {
+  return integration.columns.flatMap(({ at, mask, exclude }) => {
+    if (mask !== undefined)
+      return [{ ...at, problem: 'masks are not carried out by this version; it will not land the column unmasked' }]
+    if (exclude === true) return [{ ...at, problem: 'exclude is not carried out by this version; it will not land the column' }]
+    return []
+  })
+}
+
+/** Things that the file asks for and `run` does not do: one line each. */
+export function omissions(integration: LoadedIntegration): readonly string[] {
+  const held = Object.entries(integration.schemaChanges).filter(([, policy]) => policy !== 'apply')
+  return [
+    ...held.map(
+      ([kind, policy]) => `schema_changes.${kind}: ${policy} is not carried out by this version; the change is applied`,
+    ),
+    ...(integration.reconcile === null ? [] : ['reconcile: not carried out by this version']),
+    ...(integration.schedule === null ? [] : ['schedule: not carried out by this version; start "portage run --once" by cron']),
+  ]
+}
