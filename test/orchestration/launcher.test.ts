@@ -9,6 +9,7 @@ import { withLock } from '../../tools/lock.mjs'
 import { inexactVersions } from '../../tools/manifest.mjs'
 import { isAtLeast } from '../../tools/node-version.mjs'
 import { satisfies, stampOf } from '../../tools/setup.mjs'
+import { countsOf, sum } from '../../tools/sum-results.mjs'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 let dir = ''
@@ -62,6 +63,23 @@ describe('an installation', () => {
   test('is stamped with the lock file and the platform', () => {
     expect(stampOf('a', 'linux-x64')).not.toBe(stampOf('b', 'linux-x64'))
     expect(stampOf('a', 'linux-x64')).not.toBe(stampOf('a', 'darwin-arm64'))
+  })
+})
+
+describe('the summary of all parts', () => {
+  const report = { numPassedTests: 5, numFailedTests: 0, numPendingTests: 1, numTodoTests: 0 }
+
+  test('adds the counts of every part', () => {
+    expect(sum([countsOf(0, null), countsOf(0, report), countsOf(1, { ...report, numFailedTests: 2 })])).toEqual({
+      passed: 10,
+      failed: 2,
+      skipped: 2,
+    })
+  })
+
+  test('counts a part that failed without a failed test as a failure', () => {
+    expect(countsOf(1, null).failed).toBe(1)
+    expect(countsOf(1, report).failed).toBe(1)
   })
 })
 
