@@ -31,22 +31,18 @@ export function faultyStore(store: ObjectStore, decide: (call: StoreCall) => Fau
     calls.push(call)
     const fault = decide(call)
     if (fault?.kind === 'hold') await fault.until
-    if (fault?.kind === 'die') dead = fault.error ?? new ConnectorError('CONNECTION', `Killed before ${operation} of "${key}"`)
-    if (fault?.kind === 'die' || fault?.kind === 'reject') {
-      throw dead ?? ('error' in fault && fault.error) ?? new ConnectorError('CONNECTION', `Refused ${operation} of "${key}"`)
-    }
+    if (fault?.kind === 'die' || fault?.kind === 'reject')
+      fail(fault, `${fault.kind === 'die' ? 'Killed before' : 'Refused'} ${operation} of "${key}"`)
     return fault
   }
   const leave = (fault: Fault | null, operation: StoreOperation, key: string): void => {
-    if (fault?.kind === 'die-after')
-      dead = fault.error ?? new ConnectorError('CONNECTION', `Killed after ${operation} of "${key}"`)
-    if (fault?.kind === 'die-after' || fault?.kind === 'lose') {
-      throw (
-        dead ??
-        ('error' in fault && fault.error) ??
-        new ConnectorError('CONNECTION', `Lost the answer to ${operation} of "${key}"`)
-      )
-    }
+    if (fault?.kind !== 'die-after' && fault?.kind !== 'lose') return
+    fail(fault, `${fault.kind === 'lose' ? 'Lost the answer to' : 'Killed after'} ${operation} of "${key}"`)
+  }
+  const fail = (fault: Exclude<Fault, { kind: 'hold' }>, message: string): never => {
+    const error = fault.error ?? new ConnectorError('CONNECTION', message)
+    if (fault.kind === 'die' || fault.kind === 'die-after') dead = error
+    throw error
   }
   const around = async <T>(operation: StoreOperation, key: string, action: () => Promise<T>): Promise<T> => {
     const fault = await enter(operation, key)
