@@ -1,0 +1,38 @@
+/** Page compression (Compression.md): each page is compressed on its own, without a file-level frame. */
+import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
+import type { FileWriterOptions } from '../file-writer.ts'
+import { CompressionCodec } from './format.ts'
+import { snappyCompress } from './snappy.ts'
+
+export type Compressor = {
+  readonly codec: CompressionCodec
+  /** The result may share the input's memory only for UNCOMPRESSED, where it is a copy: inputs are reused. */
+  readonly compress: (page: Uint8Array) => Uint8Array
+}
+
+const ZSTD_LEVEL = 1
+
+/** One output chunk that holds any result: several small ones cost more than the compression. */
+const outputChunk = (size: number): number => Math.max(1024, size + (size >> 7) + 128)
+
+export function compressorOf(compression: FileWriterOptions['compression']): Compressor {
+  switch (compression) {
+    case 'zstd':
+      return {
+        codec: CompressionCodec.ZSTD,
+        compress: (page) =>
+          zstdCompressSync(page, {
+            chunkSize: outputChunk(page.length),
+            params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
+          }),
+      }
+    case 'snappy':
+      return { codec: CompressionCodec.SNAPPY, compress: snappyCompress }
+    case 'gzip':
+      return { codec: CompressionCodec.GZIP, compress: (page) => gzipSync(page, { chunkSize: outputChunk(page.length) }) }
+    case 'none':
+      return { codec: CompressionCodec.UNCOMPRESSED, compress: (page) => page.slice() }
+    default:
+      return compression satisfies never
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Writer profiles as data. Engines disagree about timestamps and decimals; each profile is one consistent set of choices.
+ * `lake` suits Snowflake, DuckDB and Spark.
+ */
+import type { LogicalType } from '../../../connectors/logical-type.ts'
+import { Type } from './format.ts'
+
+export type Profile = {
+  readonly name: string
+  /** `TimestampType.isAdjustedToUTC` of both timestamp kinds: Snowflake reads every other shape as INTEGER or LTZ. */
+  readonly isAdjustedToUTC: boolean
+  /** Largest precisions kept in INT32 and INT64; beyond is FIXED_LEN_BYTE_ARRAY (LogicalTypes.md, DECIMAL). */
+  readonly decimalInt32: number
+  readonly decimalInt64: number
+}
+
+export const PROFILES = {
+  lake: { name: 'lake', isAdjustedToUTC: true, decimalInt32: 9, decimalInt64: 18 },
+} as const satisfies Record<string, Profile>
+
+export type ProfileName = keyof typeof PROFILES
+
+/** How a logical type is stored: physical type and, for FIXED_LEN_BYTE_ARRAY, its width in bytes. */
+export type PhysicalType = { readonly type: Type; readonly typeLength: number }
+
+export function physicalType(type: LogicalType, profile: Profile): PhysicalType {
+  switch (type.kind) {
+    case 'bool':
+      return { type: Type.BOOLEAN, typeLength: 0 }
+    case 'int16':
+    case 'int32':
+    case 'date':
+      return { type: Type.INT32, typeLength: 4 }
+    case 'int64':
+    case 'timestamp':
+      return { type: Type.INT64, typeLength: 8 }
+    case 'float32':
+      return { type: Type.FLOAT, typeLength: 4 }
+    case 'float64':
+      return { type: Type.DOUBLE, typeLength: 8 }
+    case 'decimal':
+      if (type.precision <= profile.decimalInt32) return { type: Type.INT32, typeLength: 4 }
+      if (type.precision <= profile.decimalInt64) return { type: Type.INT64, typeLength: 8 }
+      // Sixteen bytes hold any 38 digits: Arrow's Decimal128 with its bytes reversed.
+      return { type: Type.FIXED_LEN_BYTE_ARRAY, typeLength: 16 }
+    case 'utf8':
+    case 'binary':
+      return { type: Type.BYTE_ARRAY, typeLength: 0 }
+    default:
+      return type satisfies never
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Canonical text of single values, as statistics in the commit log and `reconcile` write them: integers plain, decimals with
+ * exactly their scale, booleans `t`/`f`, dates `YYYY-MM-DD`, timestamps `YYYY-MM-DD HH:MM:SS.ffffff`, bytes lower-case hex.
+ */
+
+const MICROS_PER_DAY = 86_400_000_000n
+
+/** `scale` digits behind the point, always. */
+export function decimalText(unscaled: bigint, scale: number): string {
+  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0')
+  const sign = unscaled < 0n ? '-' : ''
+  return scale === 0 ? sign + digits : `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
+}
+
+/** Proleptic Gregorian; years before 1 as ISO-8601 counts them (`0000` is 1 BC), years beyond 9999 with a sign. */
+export function dateText(days: number): string {
+  // Eras of 400 years, counted from 1 March of the year 0.
+  const shifted = days + 719_468
+  const era = Math.floor(shifted / 146_097)
+  const dayOfEra = shifted - era * 146_097
+  const yearOfEra = Math.floor(
+    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
+  )
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
+  const monthFromMarch = Math.floor((5 * dayOfYear + 2) / 153)
+  const day = dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1
+  const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+  const digits = String(Math.abs(year)).padStart(4, '0')
+  const sign = year < 0 ? '-' : year > 9999 ? '+' : ''
+  return `${sign}${digits}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`
+}
+
+/** Microseconds since 1970, in UTC or on the wall. `separator` is a space in the canonical text, `T` in ISO-8601. */
+export function timestampText(micros: bigint, separator: ' ' | 'T' = ' '): string {
+  let days = micros / MICROS_PER_DAY
+  let rest = micros % MICROS_PER_DAY
+  if (rest < 0n) {
+    days -= 1n
+    rest += MICROS_PER_DAY
+  }
+  return `${dateText(Number(days))}${separator}${timeText(rest)}`
+}
+
+/** Microseconds of one day as `HH:MM:SS.ffffff`. */
+export function timeText(micros: bigint): string {
+  const pad = (value: bigint, width: number) => value.toString().padStart(width, '0')
+  const seconds = micros / 1_000_000n
+  return `${pad(seconds / 3600n, 2)}:${pad((seconds / 60n) % 60n, 2)}:${pad(seconds % 60n, 2)}.${pad(micros % 1_000_000n, 6)}`
+}
+
+export function bytesText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+}
