@@ -3,53 +3,14 @@
 import type { LoadedIntegration } from '../config/integration.ts'
 import type { Position, TableName } from '../connectors/change.ts'
 import type { Environment, ObjectStore, Source, SourceHealth, Warehouse } from '../connectors/ports.ts'
+import type { CaptureEvent } from '../integrations/capture/events.ts'
 
 /**
  * One thing that a person or a metric may want to know. Emitted by `runIntegration`; rendered by `progress.ts`, counted by
  * `metrics.ts`. Counters are totals of this attempt unless said otherwise. Never a row value.
  */
 export type ProgressEvent =
-  /** A named step begins (`prepare`, `claim`, `sweep`, `snapshot`, `follow`, `register`); `detail` for people. */
-  | { readonly kind: 'step'; readonly step: string; readonly detail?: string }
-  /** Something slow is waited for, with whom. */
-  | { readonly kind: 'waiting'; readonly message: string }
-  | { readonly kind: 'warning'; readonly message: string }
-  /** `total` is the source's estimate; null when it has none. `done` counts rows of finished and running chunks. */
-  | {
-      readonly kind: 'snapshot'
-      readonly table: TableName
-      readonly rows: number
-      readonly total: number | null
-      readonly chunks: { readonly done: number; readonly planned: number }
-      readonly complete: boolean
-    }
-  /** After each change set that was handed over. */
-  | {
-      readonly kind: 'follow'
-      readonly transactions: number
-      readonly changes: number
-      /** Commit time of the newest source transaction included, ISO-8601. */
-      readonly through: string | null
-      readonly lagBytes: number | null
-      readonly current: boolean
-    }
-  /** After each durable commit: what this commit added. */
-  | {
-      readonly kind: 'commit'
-      readonly number: number
-      readonly commit: 'claim' | 'intent' | 'snapshot' | 'changes' | 'heartbeat' | 'schema' | 'maintenance'
-      readonly position: Position | null
-      readonly through: string | null
-      readonly tables: readonly {
-        readonly table: TableName
-        readonly rows: number
-        readonly files: number
-        readonly bytes: number
-      }[]
-      readonly rejects: number
-    }
-  | { readonly kind: 'schema'; readonly table: TableName; readonly version: number; readonly changes: readonly string[] }
-  | { readonly kind: 'acknowledged'; readonly position: Position }
+  | CaptureEvent
   | {
       readonly kind: 'registered'
       readonly connection: string
@@ -58,8 +19,6 @@ export type ProgressEvent =
       readonly filesAdded: number
       readonly filesRemoved: number
     }
-  /** Rows kept aside so far under `on_bad_value: reject`, per column. Shouted. */
-  | { readonly kind: 'rejects'; readonly table: TableName; readonly column: string; readonly rows: number }
   | { readonly kind: 'health'; readonly health: SourceHealth }
   /** Emitted by the retry loop between attempts. */
   | { readonly kind: 'attempt'; readonly attempt: number; readonly error: string; readonly pauseMs: number }
@@ -88,6 +47,8 @@ export type RunOptions = {
   /** Only say what would be done (`RunSummary.planned`); change nothing anywhere. */
   readonly dryRun: boolean
   readonly environment: Environment
+  /** Shared by the attempts of one process: the token under which it last held the log; null before the first claim. */
+  readonly claims: { writer: string | null }
   /** `portage <version>, <host>, pid <n>`: for people who read the log. */
   readonly by: string
 }

@@ -14,6 +14,7 @@ import { sourceTableOf } from './physical-columns.ts'
 import { SchemaKeeper } from './schema-keeper.ts'
 import { snapshotTables } from './snapshot.ts'
 import { decodeTokens } from './storage-token.ts'
+import { toldLog } from './told-log.ts'
 
 export type ReplicationOptions = {
   readonly source: Source
@@ -36,7 +37,8 @@ export type ReplicationOptions = {
 const ENDING_HEARTBEAT_MS = 300
 
 /** Settles with `current` when the mode's end is reached, `stopped` when the signal asked; rejects with the first error otherwise. */
-export async function replicate(options: ReplicationOptions, signal: AbortSignal): Promise<'current' | 'stopped'> {
+export async function replicate(given: ReplicationOptions, signal: AbortSignal): Promise<'current' | 'stopped'> {
+  const options = { ...given, log: toldLog(given.log, given.emit) }
   for (;;) {
     try {
       const end = await session(options, signal)

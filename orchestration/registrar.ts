@@ -1,0 +1,80 @@
+/**
+ * Registration at its own cadence, beside capture: a warehouse that is slow or away never holds landing back. Passing
+ * failures are told and tried again at the next turn; any other ends the run.
+ */
+import { recoveryOf } from '../connectors/errors.ts'
+import type { ObjectStore } from '../connectors/ports.ts'
+import type { LogState } from '../integrations/land/log/commit.ts'
+import { registerCommit } from '../integrations/register/register.ts'
+import type { OpenWarehouse, ProgressEvent, RunSummary } from './run-types.ts'
+
+export type RegistrarOptions = {
+  readonly integration: string
+  readonly store: ObjectStore
+  readonly warehouses: readonly OpenWarehouse[]
+  readonly state: () => LogState
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
+  readonly progress: (event: ProgressEvent) => void
+}
+
+export class Registrar {
+  readonly #options: RegistrarOptions
+  #wake: (() => void)[] = []
+  readonly #registered = new Map<OpenWarehouse, number>()
+
+  constructor(options: RegistrarOptions) {
+    this.#options = options
+  }
+
+  /** Something was committed. */
+  poke(): void {
+    const waiting = this.#wake
+    this.#wake = []
+    for (const wake of waiting) wake()
+  }
+
+  /** Registers whenever there is something new and the cadence allows, until the signal; rejects with what a retry cannot cure. */
+  async watch(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#options.warehouses.map((target) => this.#watchOne(target, signal)))
+  }
+
+  /** Brings every warehouse to the newest commit; the last thing a run does. */
+  async finish(signal: AbortSignal): Promise<RunSummary['registered']> {
+    for (const target of this.#options.warehouses) await this.#register(target, signal)
+    return [...this.#registered].map(([{ connection, schema }, commit]) => ({ connection, schema, commit }))
+  }
+
+  async #watchOne(target: OpenWarehouse, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if ((this.#registered.get(target) ?? 0) >= this.#options.state().number) await this.#changed(signal)
+      if (signal.aborted) return
+      try {
+        await this.#register(target, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        if (recoveryOf(error) !== 'retry') throw error
+        const reason = error instanceof Error ? error.message : String(error)
+        this.#options.progress({ kind: 'warning', message: `Registration in "${target.connection}" is late: ${reason}` })
+      }
+      await this.#options.sleep(target.everyMs, signal).catch(() => undefined)
+    }
+  }
+
+  #changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake.push(resolve)
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+  }
+
+  async #register(target: OpenWarehouse, signal: AbortSignal): Promise<void> {
+    const { integration, store, progress } = this.#options
+    const state = this.#options.state()
+    const { connection, schema, warehouse } = target
+    const outcome = await registerCommit({ integration, schema, state, store, warehouse, dryRun: false }, signal)
+    this.#registered.set(target, state.number)
+    if (outcome.commit === null || outcome.upToDate) return
+    const { filesAdded, filesRemoved } = outcome
+    progress({ kind: 'registered', connection, schema, commit: outcome.commit, filesAdded, filesRemoved })
+  }
+}

@@ -1,0 +1,165 @@
+/** One attempt at running an integration: the log claimed, the lander opened, capture and registration side by side. */
+import type { TableName } from '../connectors/change.ts'
+import { ConnectorError } from '../connectors/errors.ts'
+import type { CaptureEvent } from '../integrations/capture/events.ts'
+import { replicate } from '../integrations/capture/replicate.ts'
+import { openLander } from '../integrations/land/lander.ts'
+import { type CommitLog, openLog } from '../integrations/land/log/log.ts'
+import { createParquetWriter } from '../integrations/land/parquet/writer.ts'
+import { Registrar } from './registrar.ts'
+import { planRun } from './run-plan.ts'
+import type { ProgressEvent, RunIntegration, RunOptions, RunSummary, TableSummary } from './run-types.ts'
+
+/** Shortest time between two looks at the catalogue for changes of shape that no row has shown. */
+const CATALOGUE_MS = 30_000
+
+const PARQUET = { name: 'parquet', extension: 'parquet', createWriter: createParquetWriter } as const
+
+export const runIntegration: RunIntegration = async (options, signal, progress) => {
+  const { config, source, store, environment } = options
+  const started = environment.now().getTime()
+  const { prefix } = config.lake
+  const log = await openLog({ store, prefix, integration: config.name, environment, by: options.by, signal })
+  if (options.dryRun) return planRun(options, log.state(), signal)
+
+  await takeOver(options, log, signal, progress)
+  const summary = new Summary(progress)
+  const registrar = new Registrar({
+    integration: config.name,
+    store,
+    warehouses: options.warehouses,
+    state: () => log.state(),
+    sleep: environment.sleep,
+    progress,
+  })
+  const emit = (event: CaptureEvent): void => {
+    summary.take(event)
+    if (event.kind === 'commit') registrar.poke()
+  }
+  const { compression, targetFileBytes } = config.lake
+  const lander = openLander({ store, log, format: PARQUET, compression, targetFileBytes, metadata: new Map() })
+  const ending = new AbortController()
+  const either = AbortSignal.any([signal, ending.signal])
+  const watching = registrar.watch(either).catch((error: unknown) => {
+    ending.abort(error)
+    throw error
+  })
+  watching.catch(() => undefined)
+  const { flush } = config
+  const { heartbeatMs, readers, maxSnapshotAgeMs } = config.source
+  const outcome = await replicate(
+    {
+      source,
+      log,
+      lander,
+      mode: options.mode,
+      takeOver: options.takeOver,
+      flush,
+      heartbeatMs,
+      catalogueMs: CATALOGUE_MS,
+      readers,
+      maxSnapshotAgeMs,
+      environment,
+      emit,
+    },
+    either,
+  ).finally(() => ending.abort())
+  await watching
+  // A stop that was asked for still shows what was committed; it must not wait for a warehouse that is away.
+  const registered = outcome === 'current' ? await registrar.finish(signal) : []
+  return summary.finish(config.name, log, outcome, registered, (environment.now().getTime() - started) / 1000)
+}
+
+/** Claims the log, unless someone else did since our last attempt: a retry never takes back what another run took over. */
+async function takeOver(
+  { config, source, claims }: RunOptions,
+  log: CommitLog,
+  signal: AbortSignal,
+  progress: (event: ProgressEvent) => void,
+): Promise<void> {
+  const holder = log.state().claim
+  if (claims.writer !== null && holder !== claims.writer) {
+    throw new ConnectorError(
+      'FENCED',
+      `Commit log of integration "${config.name}" was taken over by "${holder}" since the last attempt. This run stops and has acknowledged nothing more; run again only to take it back`,
+    )
+  }
+  // A source that cannot be reached must not fence a run that can reach it.
+  await source.identity(signal)
+  progress({ kind: 'step', step: 'claim' })
+  const commit = await log.claim(signal)
+  claims.writer = log.writer
+  progress({
+    kind: 'commit',
+    number: commit.number,
+    commit: 'claim',
+    position: commit.position,
+    through: commit.through,
+    tables: [],
+    rejects: 0,
+  })
+  progress({ kind: 'step', step: 'sweep' })
+  const swept = await log.sweep(signal)
+  if (swept.length > 0)
+    progress({ kind: 'warning', message: `Deleted ${swept.length} files that an interrupted run had left unnamed` })
+}
+
+/** Adds up what the events say, and passes them on. */
+class Summary {
+  readonly #progress: (event: ProgressEvent) => void
+  readonly #tables = new Map<TableName, { -readonly [Key in keyof TableSummary]: TableSummary[Key] }>()
+  #commits = 0
+  #transactions = 0
+
+  constructor(progress: (event: ProgressEvent) => void) {
+    this.#progress = progress
+  }
+
+  take(event: CaptureEvent): void {
+    if (event.kind === 'follow') this.#transactions = event.transactions
+    if (event.kind === 'rejects') this.#table(event.table).rejects = event.rows
+    if (event.kind === 'commit') {
+      this.#commits++
+      for (const { table, rows, files, bytes } of event.tables) {
+        const total = this.#table(table)
+        if (event.commit === 'snapshot') total.snapshotRows += rows
+        else total.changes += rows
+        total.files += files
+        total.bytes += bytes
+      }
+    }
+    this.#progress(event)
+  }
+
+  finish(
+    integration: string,
+    log: CommitLog,
+    outcome: 'current' | 'stopped',
+    registered: RunSummary['registered'],
+    seconds: number,
+  ): RunSummary {
+    const { number, position, through } = log.state()
+    return {
+      integration,
+      outcome,
+      commit: number === 0 ? null : number,
+      position,
+      through,
+      commits: this.#commits,
+      transactions: this.#transactions,
+      seconds,
+      tables: [...this.#tables.values()].toSorted((a, b) => (a.table < b.table ? -1 : 1)),
+      registered,
+      planned: [],
+    }
+  }
+
+  #table(table: TableName): { -readonly [Key in keyof TableSummary]: TableSummary[Key] } {
+    let found = this.#tables.get(table)
+    if (found === undefined) {
+      found = { table, snapshotRows: 0, changes: 0, files: 0, bytes: 0, rejects: 0 }
+      this.#tables.set(table, found)
+    }
+    return found
+  }
+}
