@@ -17,7 +17,7 @@ export function openMemoryStore(environment: Pick<Environment, 'now'>): ObjectSt
     kind: 'memory',
     async putIfAbsent(key, bytes, signal) {
       enter(key, signal)
-      return put(key, bytes.slice())
+      return put(key, new Uint8Array(bytes))
     },
     async openWriter(key, signal) {
       enter(key, signal)
@@ -78,7 +78,8 @@ function openMemoryWriter(
     },
     async write(chunk) {
       enterOpen('write')
-      chunks.push(chunk.slice())
+      // Not `slice`: a Buffer's shares its memory.
+      chunks.push(new Uint8Array(chunk))
       size += chunk.length
     },
     async close() {

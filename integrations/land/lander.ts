@@ -27,6 +27,8 @@ export type LanderOptions = {
 }
 
 export const MAX_BUFFERED_BYTES = 96 * 1024 ** 2
+/** What an open file holds for each column beside its data: the encoder's page and dictionary. */
+const OPEN_COLUMN_BYTES = 56 * 1024
 /** Each open file holds a descriptor or an upload. */
 export const MAX_OPEN_FILES = 256
 /** Files published at a time: each waits for the store, not for us. */
@@ -93,7 +95,7 @@ export function openLander(options: LanderOptions): Lander {
   const relieve = async (): Promise<void> => {
     for (;;) {
       const entries = [...open]
-      const buffered = entries.reduce((sum, [, file]) => sum + file.buffered, 0)
+      const buffered = entries.reduce((sum, [, file]) => sum + file.buffered + file.schema.columns.length * OPEN_COLUMN_BYTES, 0)
       const fullest = entries.reduce<(typeof entries)[number] | null>(
         (most, each) => (most === null || each[1].buffered > most[1].buffered ? each : most),
         null,

