@@ -42,12 +42,13 @@ export async function register(
       const before = await readLedger(next, request)
       if (isPast(request, before)) return false
       const plan = planRegistration(request, before, before.commit === request.commit)
+      // First, because a view over a missing file cannot even be made, and its error would name no commit.
+      for (const { table, files } of plan.newFiles) await proveRows(next, table, files)
       await inTransaction(next, [
         ...plan.statements,
         ...plan.ledger,
         recordCommit(request, request.commit, request.position, environment.now()),
       ])
-      for (const { table, files } of plan.newFiles) await proveRows(next, table, files)
       outcome = { statements: plan.statements, filesAdded: plan.filesAdded, filesRemoved: plan.filesRemoved }
       return true
     }),

@@ -45,7 +45,7 @@ export async function registerCommit(options: RegisterCommitOptions, signal: Abo
   if (!isNewer && !(repair && state.number === before)) return unchanged
   const address = (key: string) => store.address(key)
   const request = registrationOf(state, { integration, schema, dialect: warehouse.dialect, address, dryRun })
-  if (request === null) return unchanged
+  if (request === null || (request.tables.length === 0 && before === null)) return unchanged
   const outcome = await warehouse.register(request, signal)
   const relations = request.tables.map((table) => table.relation)
   return { ...outcome, before, commit: dryRun ? before : state.number, upToDate: false, relations }

@@ -1,6 +1,5 @@
 /** From the log's state to what a warehouse is asked to show. Pure. */
 import type { Position, TableName } from '../../connectors/change.ts'
-import { ConnectorError } from '../../connectors/errors.ts'
 import type { Dialect, ObjectStore, RegisteredFile, RegisterRequest } from '../../connectors/ports.ts'
 import type { FileEntry, LogState, TableState } from '../land/log/commit.ts'
 import { relationNames } from './relation-names.ts'
@@ -15,7 +14,7 @@ export type RegistrationOptions = {
   readonly dryRun: boolean
 }
 
-/** A request for every table whose base is complete. Null when nothing can be shown yet: no table is complete. */
+/** A request for every table whose base is complete; null before the first is and nothing was followed. */
 export function registrationOf(state: LogState, options: RegistrationOptions): RegisterRequest | null {
   const { integration, schema, dialect, address, dryRun } = options
   // Tables still under way take their names already, so that completing one renames nothing.
@@ -37,12 +36,13 @@ export function registrationOf(state: LogState, options: RegistrationOptions): R
       },
     ]
   })
-  if (tables.length === 0) return null
+  const position = state.position ?? newestBoundary(state)
+  if (position === null) return null
   return {
     integration,
     schema,
     commit: state.number,
-    position: state.position ?? newestBoundary(state),
+    position,
     tables: tables.toSorted((a, b) => (a.relation < b.relation ? -1 : 1)),
     relationSql: (table, scans) => relationSql(table, dialect, scans),
     dryRun,
@@ -58,11 +58,9 @@ function highest(boundary: Position, files: readonly FileEntry[]): Position {
   return files.reduce((top, file) => (file.maxPosition > top ? file.maxPosition : top), boundary)
 }
 
-function newestBoundary(state: LogState): Position {
+function newestBoundary(state: LogState): Position | null {
   const boundaries = Object.values(state.tables).flatMap((table: TableState) =>
     table.base === null ? [] : [table.base.boundary],
   )
-  const newest = boundaries.toSorted().at(-1)
-  if (newest === undefined) throw new ConnectorError('INTERNAL', 'A registration without a complete table has no position')
-  return newest
+  return boundaries.toSorted().at(-1) ?? null
 }

@@ -1,0 +1,232 @@
+/**
+ * A warehouse inside this process that evaluates the rules of current rows and history by itself, row by row: the oracle for
+ * every engine's generated SQL. It keeps all rows of its relations in memory.
+ *
+ * `query` understands `select * from [<schema>.]<relation>` and nothing else.
+ */
+import { Field, makeData, RecordBatch, Schema, Struct } from 'apache-arrow'
+import type { Column, Op, Position, TableSchema } from '../change.ts'
+import { canonicalText, columnData, parseCanonical, type Value } from '../column-values.ts'
+import { ConnectorError } from '../errors.ts'
+import { arrowType, type LogicalType, typeName } from '../logical-type.ts'
+import type { Dialect, Registered, RegisteredFile, RegisterRequest, TableRegistration, Warehouse } from '../ports.ts'
+
+/** A row of a lake file; `values` by physical column, of the schema's types. */
+export type LakeRow = {
+  readonly op: Op
+  readonly position: Position
+  readonly committedAt: bigint | null
+  readonly unchanged: string | null
+  readonly values: Readonly<Record<string, Value>>
+}
+
+/** Reads a committed file's rows, widened to the schema's types. */
+export type ReadLakeFile = (file: RegisteredFile, schema: TableSchema, signal: AbortSignal) => Promise<readonly LakeRow[]>
+
+type Relation = {
+  readonly columns: readonly { readonly name: string; readonly type: LogicalType }[]
+  readonly rows: readonly Value[][]
+}
+type Shown = { readonly request: RegisterRequest; readonly relations: ReadonlyMap<string, Relation> }
+
+const TEXT: LogicalType = { kind: 'utf8', format: 'text' }
+const HISTORY_COLUMNS = [
+  { name: '_op', type: TEXT },
+  { name: '_position', type: TEXT },
+  { name: '_source_committed_at', type: { kind: 'timestamp', utc: true } },
+  { name: '_unchanged', type: TEXT },
+] as const
+
+/** Never generated for: it reads rows, not SQL. */
+const DIALECT: Dialect = {
+  name: 'duckdb',
+  quote: '"',
+  typeOf: typeName,
+  literal: (text) => `'${text.replaceAll("'", "''")}'`,
+  column: (physical) => `"${physical}"`,
+}
+
+export function openMemoryWarehouse(read: ReadLakeFile): Warehouse {
+  const shown = new Map<string, Shown>()
+  const owner = (integration: string, schema: string) => JSON.stringify([integration, schema])
+  return {
+    kind: 'memory',
+    dialect: DIALECT,
+    reads: 'list',
+    check: async () => [],
+    registered: async (integration, schema, signal): Promise<Registered | null> => {
+      signal.throwIfAborted()
+      const found = shown.get(owner(integration, schema))
+      if (found === undefined) return null
+      return { commit: found.request.commit, relations: found.request.tables.map((table) => table.relation).toSorted() }
+    },
+    register: async (request, signal) => {
+      const key = owner(request.integration, request.schema)
+      const before = shown.get(key)
+      if (before !== undefined && before.request.commit > request.commit)
+        return { statements: [], filesAdded: 0, filesRemoved: 0 }
+      refuseForeign(request, shown)
+      const relations = new Map<string, Relation>()
+      for (const table of request.tables) {
+        const base = await provenRows(table, table.base, read, signal)
+        const changes = await provenRows(table, table.changes, read, signal)
+        relations.set(table.relation.toLowerCase(), currentRelation(table, base, changes))
+        relations.set(`${table.relation}_changes`.toLowerCase(), historyRelation(table, [...base, ...changes]))
+      }
+      if (!request.dryRun) shown.set(key, { request, relations })
+      const [old, now] = [addresses(before?.request), addresses(request)]
+      return {
+        statements: request.tables.map((table) => `show ${table.relation}`),
+        filesAdded: [...now].filter((each) => !old.has(each)).length,
+        filesRemoved: [...old].filter((each) => !now.has(each)).length,
+      }
+    },
+    query: async (sql, signal) => {
+      signal.throwIfAborted()
+      const relation = findRelation(sql, [...shown.values()])
+      const fields = relation.columns.map(
+        ({ name, type }) => new Field(name, arrowType(type), true, new Map([['portage.type', typeName(type)]])),
+      )
+      const children = relation.columns.map(({ type }, index) =>
+        columnData(
+          type,
+          relation.rows.map((row) => row[index] ?? null),
+        ),
+      )
+      const schema = new Schema(fields)
+      const length = relation.rows.length
+      const batch = new RecordBatch(schema, makeData({ type: new Struct(fields), length, nullCount: 0, children }))
+      return { schema, batches: once(length === 0 ? [] : [batch], signal) }
+    },
+    unload: async () => {
+      throw new ConnectorError('UNSUPPORTED', 'The memory warehouse writes no files: expected a warehouse that can unload')
+    },
+    remove: async ({ integration, schema, dryRun }) => {
+      const key = owner(integration, schema)
+      const names = [...(shown.get(key)?.relations.keys() ?? [])]
+      if (!dryRun) shown.delete(key)
+      return names.map((name) => `forget ${schema}.${name}`)
+    },
+    [Symbol.asyncDispose]: async () => shown.clear(),
+  }
+}
+
+async function* once(batches: readonly RecordBatch[], signal: AbortSignal): AsyncGenerator<RecordBatch> {
+  for (const batch of batches) {
+    signal.throwIfAborted()
+    yield batch
+  }
+}
+
+async function provenRows(
+  table: TableRegistration,
+  files: readonly RegisteredFile[],
+  read: ReadLakeFile,
+  signal: AbortSignal,
+): Promise<readonly LakeRow[]> {
+  const rows: LakeRow[] = []
+  for (const file of files) {
+    signal.throwIfAborted()
+    let found: readonly LakeRow[]
+    try {
+      found = await read(file, table.schema, signal)
+    } catch (error) {
+      throw new ConnectorError('PROOF', `Files of "${table.table}" differ from the commit: "${file.key}" cannot be read`, {
+        cause: error,
+      })
+    }
+    if (found.length !== file.rows) {
+      throw new ConnectorError(
+        'PROOF',
+        `Files of "${table.table}" differ from the commit: "${file.key}" holds ${found.length} rows, the commit says ${file.rows}`,
+      )
+    }
+    for (const row of found) rows.push(row)
+  }
+  return rows
+}
+
+function liveColumns(schema: TableSchema): readonly { readonly name: string; readonly column: Column }[] {
+  const live = schema.columns.filter((column) => !column.dropped).toSorted((a, b) => a.id - b.id)
+  const seen = new Set<string>()
+  return live.map((column) => {
+    const name = seen.has(column.name.toLowerCase()) ? `${column.name}_${column.id}` : column.name
+    seen.add(name.toLowerCase())
+    return { name, column }
+  })
+}
+
+function shownValues(table: TableRegistration, row: LakeRow): Value[] {
+  const keyed = table.schema.key.length > 0
+  return liveColumns(table.schema).map(({ column }) => {
+    const { initial } = column
+    const carries = row.op !== 't' && (row.op !== 'd' || !keyed || table.schema.identity === 'full')
+    if (initial !== undefined && row.position < initial.before && carries) return parseCanonical(initial.text, column.type)
+    return row.values[column.physical] ?? null
+  })
+}
+
+function historyRelation(table: TableRegistration, rows: readonly LakeRow[]): Relation {
+  const columns = [...HISTORY_COLUMNS, ...liveColumns(table.schema).map(({ name, column }) => ({ name, type: column.type }))]
+  return {
+    columns,
+    rows: rows.map((row) => [row.op, row.position, row.committedAt, row.unchanged, ...shownValues(table, row)]),
+  }
+}
+
+/** Plays everything that counts, in position order, over an empty table. */
+function currentRelation(table: TableRegistration, base: readonly LakeRow[], changes: readonly LakeRow[]): Relation {
+  const columns = liveColumns(table.schema).map(({ name, column }) => ({ name, type: column.type }))
+  const standing = [...base, ...changes.filter((row) => row.position > table.boundary)]
+  standing.sort((a, b) => (a.position < b.position ? -1 : a.position > b.position ? 1 : 0))
+  const keyed = table.schema.key.length > 0
+  const rows = new Map<string, Value[][]>()
+  for (const row of standing) {
+    if (row.op === 't') {
+      rows.clear()
+      continue
+    }
+    const values = shownValues(table, row)
+    const identity = keyed ? table.schema.key.map((name) => row.values[name] ?? null) : values
+    const id = JSON.stringify(identity.map(tagged))
+    const equal = rows.get(id) ?? []
+    if (row.op === 'd') rows.set(id, keyed ? [] : equal.slice(1))
+    else rows.set(id, keyed ? [values] : [...equal, values])
+  }
+  return { columns, rows: [...rows.values()].flat() }
+}
+
+function tagged(value: Value): string | null {
+  if (value === null) return null
+  if (value instanceof Uint8Array) return `b${canonicalText(value, { kind: 'binary' })}`
+  return `${typeof value}${String(value)}`
+}
+
+function refuseForeign(request: RegisterRequest, shown: ReadonlyMap<string, Shown>): void {
+  for (const other of shown.values()) {
+    if (other.request.integration === request.integration || other.request.schema !== request.schema) continue
+    const clash = request.tables.find((table) => other.relations.has(table.relation.toLowerCase()))
+    if (clash === undefined) continue
+    throw new ConnectorError(
+      'CONFIGURATION',
+      `Relation "${request.schema}.${clash.relation}" already belongs to the integration "${other.request.integration}". Give "${request.integration}" another schema under "register"`,
+    )
+  }
+}
+
+function addresses(request: RegisterRequest | undefined): ReadonlySet<string> {
+  return new Set((request?.tables ?? []).flatMap((table) => [...table.base, ...table.changes].map((file) => file.address)))
+}
+
+function findRelation(sql: string, shown: readonly Shown[]): Relation {
+  const parts = /^\s*select\s+\*\s+from\s+(?:("?)([^".\s]+)\1\.)?("?)([^";]+?)\3\s*;?\s*$/i.exec(sql)
+  const [schema, name] = [parts?.[2], parts?.[4]?.toLowerCase()]
+  if (name === undefined) {
+    throw new ConnectorError('STATEMENT', 'The memory warehouse understands "select * from [<schema>.]<relation>" only')
+  }
+  for (const { request, relations } of shown) {
+    const found = schema === undefined || schema === request.schema ? relations.get(name) : undefined
+    if (found !== undefined) return found
+  }
+  throw new ConnectorError('STATEMENT', `The memory warehouse shows no relation "${parts?.[4]}"`)
+}
