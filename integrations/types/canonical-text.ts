@@ -3,8 +3,6 @@
  * exactly their scale, booleans `t`/`f`, dates `YYYY-MM-DD`, timestamps `YYYY-MM-DD HH:MM:SS.ffffff`, bytes lower-case hex.
  */
 
-const MICROS_PER_DAY = 86_400_000_000n
-
 /** `scale` digits behind the point, always. */
 export function decimalText(unscaled: bigint, scale: number): string {
   const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0')
@@ -31,22 +29,27 @@ export function dateText(days: number): string {
   return `${sign}${digits}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`
 }
 
-/** Microseconds since 1970, in UTC or on the wall. `separator` is a space in the canonical text, `T` in ISO-8601. */
-export function timestampText(micros: bigint, separator: ' ' | 'T' = ' '): string {
-  let days = micros / MICROS_PER_DAY
-  let rest = micros % MICROS_PER_DAY
-  if (rest < 0n) {
-    days -= 1n
-    rest += MICROS_PER_DAY
-  }
-  return `${dateText(Number(days))}${separator}${timeText(rest)}`
+/** Digits of a second's fraction: milli-, micro- or nanoseconds. */
+export type FractionDigits = 3 | 6 | 9
+
+const SECONDS_PER_DAY = 86_400n
+
+/**
+ * A count of fractions of a second since 1970, in UTC or on the wall, with its full fraction. `separator` is a space in the
+ * canonical text, `T` in ISO-8601.
+ */
+export function timestampText(count: bigint, separator: ' ' | 'T' = ' ', digits: FractionDigits = 6): string {
+  const perDay = SECONDS_PER_DAY * 10n ** BigInt(digits)
+  const rest = ((count % perDay) + perDay) % perDay
+  return `${dateText(Number((count - rest) / perDay))}${separator}${timeText(rest, digits)}`
 }
 
-/** Microseconds of one day as `HH:MM:SS.ffffff`. */
-export function timeText(micros: bigint): string {
+/** Fractions of a second since midnight as `HH:MM:SS.ffffff`. */
+export function timeText(count: bigint, digits: FractionDigits = 6): string {
   const pad = (value: bigint, width: number) => value.toString().padStart(width, '0')
-  const seconds = micros / 1_000_000n
-  return `${pad(seconds / 3600n, 2)}:${pad((seconds / 60n) % 60n, 2)}:${pad(seconds % 60n, 2)}.${pad(micros % 1_000_000n, 6)}`
+  const unit = 10n ** BigInt(digits)
+  const seconds = count / unit
+  return `${pad(seconds / 3600n, 2)}:${pad((seconds / 60n) % 60n, 2)}:${pad(seconds % 60n, 2)}.${pad(count % unit, digits)}`
 }
 
 export function bytesText(bytes: Uint8Array): string {
