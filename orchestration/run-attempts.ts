@@ -1,0 +1,93 @@
+/** `run` as a command: attempts until the work is done, told to the terminal and to metrics. */
+import type { LoadedIntegration } from '../config/integration.ts'
+import { ConfigurationError } from '../config/problems.ts'
+import type { CommandContext } from './command-context.ts'
+import { EXIT } from './exit-codes.ts'
+import { createRunMetrics } from './metrics.ts'
+import { serveMetrics } from './metrics-server.ts'
+import { openIntegration } from './open-integration.ts'
+import { createProgress } from './progress.ts'
+import { retry } from './retry.ts'
+import { runIntegration } from './run.ts'
+import { printSummary } from './run-summary.ts'
+import type { ProgressEvent, RunMode, RunSummary } from './run-types.ts'
+import { integrationNamed, openSession, type Session } from './session.ts'
+import { omissions, refusals } from './unsupported.ts'
+
+export type RunCommandOptions = {
+  readonly integration: string | undefined
+  readonly mode: RunMode
+  /** `host:port`; null = no metrics. */
+  readonly metrics: string | null
+  readonly dryRun: boolean
+  readonly takeOver: boolean
+  readonly json: boolean
+}
+
+/** Wrong settings should be told soon; a run that has worked survives longer absences, and one without an end almost any. */
+const FIRST_DEADLINE_MS = 30_000
+const LATER_DEADLINE_MS: Readonly<Record<RunMode, number>> = {
+  once: 5 * 60_000,
+  'until-current': 5 * 60_000,
+  forever: 24 * 3_600_000,
+}
+
+export async function runCommand(context: CommandContext, options: RunCommandOptions): Promise<void> {
+  const session = openSession(context)
+  const integration = integrationNamed(session.configuration, options.integration)
+  const refused = refusals(integration)
+  if (refused.length > 0) throw new ConfigurationError(refused)
+  const metrics = createRunMetrics(integration.name, session.environment.now)
+  await using _server =
+    options.metrics === null ? null : await serveMetrics({ address: options.metrics, env: context.io.env, metrics })
+  const progress = createProgress({ output: context.io.stderr, now: session.environment.now })
+  const emit = (event: ProgressEvent): void => {
+    metrics.take(event)
+    progress.emit(event)
+  }
+  for (const omitted of omissions(integration)) emit({ kind: 'warning', message: omitted })
+  let summary: RunSummary
+  try {
+    summary = await attempts(context, session, integration, options, emit)
+  } finally {
+    progress.close()
+  }
+  await printSummary(context, summary, { json: options.json })
+  context.exit(EXIT.ok)
+}
+
+function attempts(
+  context: CommandContext,
+  { environment, opener, by }: Session,
+  integration: LoadedIntegration,
+  { mode, takeOver, dryRun }: RunCommandOptions,
+  emit: (event: ProgressEvent) => void,
+): Promise<RunSummary> {
+  const { signal } = context
+  const claims = { writer: null }
+  let worked = false
+  return retry(
+    async ({ progressed }) => {
+      const told = (event: ProgressEvent): void => {
+        if (event.kind === 'commit' && event.commit !== 'claim') {
+          worked = true
+          progressed()
+        }
+        emit(event)
+      }
+      await using open = await openIntegration(integration, opener, signal)
+      const { source, store, warehouses } = open
+      const options = { config: integration, source, store, warehouses, mode, takeOver, dryRun, environment, by, claims }
+      return await runIntegration(options, signal, told)
+    },
+    {
+      environment,
+      signal,
+      deadlineMs: () => (worked ? LATER_DEADLINE_MS[mode] : FIRST_DEADLINE_MS),
+      onAttempt: ({ attempt, error, pauseMs }) => {
+        const text = context.redaction.redact(error instanceof Error ? error.message : String(error))
+        emit({ kind: 'attempt', attempt, error: text, pauseMs })
+      },
+    },
+  )
+}

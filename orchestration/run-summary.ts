@@ -1,0 +1,50 @@
+/** The last thing `run` prints. */
+import type { CommandContext } from './command-context.ts'
+import { bytesText, counted, durationText } from './format/quantities.ts'
+import { renderTable } from './format/table.ts'
+import { printJson } from './output.ts'
+import type { RunSummary } from './run-types.ts'
+
+export async function printSummary(
+  context: Pick<CommandContext, 'print' | 'io'>,
+  summary: RunSummary,
+  { json }: { readonly json: boolean },
+): Promise<void> {
+  if (json) await printJson(context, summary)
+  else for (const line of summaryLines(summary)) await context.print(line)
+  const rejects = summary.tables.filter((table) => table.rejects > 0)
+  for (const { table, rejects: rows } of rejects) {
+    await context.io.stderr.write(
+      `!!! ${counted(rows, 'row')} of ${table} REJECTED: kept with their reason in the lake's rejects/, missing from the table\n`,
+    )
+  }
+}
+
+/** Pure. */
+export function summaryLines(summary: RunSummary): readonly string[] {
+  if (summary.outcome === 'planned') {
+    return summary.planned.length === 0 ? ['Nothing would be done'] : [...summary.planned, 'Nothing was changed (--dry-run)']
+  }
+  const { tables, commits, commit, transactions, registered } = summary
+  const table =
+    tables.length === 0
+      ? []
+      : [
+          renderTable(
+            ['table', 'snapshot rows', 'changes', 'files', 'size', 'rejected'],
+            tables.map((each) => [
+              each.table,
+              each.snapshotRows,
+              each.changes,
+              each.files,
+              bytesText(each.bytes),
+              each.rejects === 0 ? null : each.rejects,
+            ]),
+          ),
+        ]
+  const done = `${counted(transactions, 'transaction')} in ${counted(commits, 'commit')}, ${durationText(summary.seconds * 1000)}`
+  const newest = commit === null ? 'the log is empty' : `newest commit ${commit}`
+  const shown = registered.map((each) => `registered in ${each.connection} as ${each.schema}.* at commit ${each.commit}`)
+  const state = summary.outcome === 'current' ? 'current' : 'stopped in good order; run again to carry on'
+  return [...table, `${summary.integration}: ${done}, ${newest}, ${state}`, ...shown]
+}
