@@ -90,7 +90,8 @@ async function session(options: ReplicationOptions, signal: AbortSignal): Promis
 
   emit({ kind: 'step', step: 'follow' })
   const start = { from: prepared.start, known: knownTables(log.state(), schemas, prepared) }
-  const heartbeatMs = mode === 'forever' ? options.heartbeatMs : ENDING_HEARTBEAT_MS
+  const heartbeatMs =
+    mode === 'forever' ? options.heartbeatMs : Math.min(options.heartbeatMs || ENDING_HEARTBEAT_MS, ENDING_HEARTBEAT_MS)
   const afterCut = endOf(mode, () => wanted().length > 0)
   const following = follow({ ...options, schemas, heartbeatMs, environment }, start, afterCut, either)
   return bothOrFirstError(following, copying(), ending)

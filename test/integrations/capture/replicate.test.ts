@@ -1,0 +1,230 @@
+import { describe, expect, it } from 'vitest'
+import type { LogicalType } from '../../../connectors/logical-type.ts'
+import { MemoryDatabase, type MemoryTransaction } from '../../../connectors/memory/database.ts'
+import { openMemoryStore } from '../../../connectors/memory/store.ts'
+import { loadState } from '../../../integrations/land/log/read.ts'
+import { faultyStore } from '../../support/faulty-store.ts'
+import { changePositions, environment, LAKE, lakeRows, runCapture, sourceRows, unnamedFiles } from './capture-harness.ts'
+
+const int32: LogicalType = { kind: 'int32' }
+const int64: LogicalType = { kind: 'int64' }
+const text: LogicalType = { kind: 'utf8', format: 'text' }
+const T = 'public.loan'
+const BAG = 'public.event'
+
+const memoryStore = () => openMemoryStore(environment)
+
+function loanBook(rows = 30): MemoryDatabase {
+  const database = new MemoryDatabase()
+  database.commit((t) => {
+    t.createTable(T, {
+      columns: [
+        { name: 'id', type: int32 },
+        { name: 'a', type: text },
+        { name: 'b', type: int32 },
+      ],
+      key: ['id'],
+    })
+    t.createTable(BAG, { columns: [{ name: 'x', type: int32 }] })
+  })
+  database.commit((t) => {
+    for (let id = 0; id < rows; id++) t.insert(T, { id, a: `a${id}`, b: id })
+    for (let x = 0; x < rows; x++) t.insert(BAG, { x: x % 5 })
+  })
+  return database
+}
+
+async function same(database: MemoryDatabase, store: ReturnType<typeof openMemoryStore>, ...tables: string[]): Promise<void> {
+  for (const table of tables) expect(await lakeRows(store, table)).toEqual(sourceRows(database, table))
+}
+
+const state = (store: ReturnType<typeof openMemoryStore>) => loadState(store, LAKE, { signal: AbortSignal.timeout(5000) })
+
+describe('replicate', () => {
+  it('copies every table and follows what changed, to equal contents', async () => {
+    const [database, store] = [loanBook(), memoryStore()]
+    await runCapture(database, store)
+    await same(database, store, T, BAG)
+    database.commit((t) => {
+      t.insert(T, { id: 100, a: 'new', b: 1 })
+      t.update(T, { id: 1 }, { b: -1 })
+      t.update(T, { id: 2 }, { id: 200 })
+      t.delete(T, { id: 3 })
+      t.update(BAG, { x: 1 }, { x: 9 })
+    })
+    await runCapture(database, store)
+    await same(database, store, T, BAG)
+    database.commit((t) => {
+      t.truncate(T)
+      t.insert(T, { id: 1, a: 'again', b: 0 })
+      t.truncate(BAG)
+    })
+    await runCapture(database, store)
+    await same(database, store, T, BAG)
+    expect(await unnamedFiles(store)).toEqual([])
+  })
+
+  it('keeps a transaction larger than a batch in one commit', async () => {
+    const [database, store] = [loanBook(1), memoryStore()]
+    await runCapture(database, store)
+    const before = (await state(store)).number
+    database.commit((t) => {
+      for (let id = 1000; id < 1050; id++) t.insert(T, { id, a: 'x', b: id })
+    })
+    await runCapture(database, store, { maxSetRows: 5 })
+    const after = await state(store)
+    const added = after.tables[T as keyof typeof after.tables]?.changes ?? []
+    expect(added.reduce((sum, file) => sum + file.rows, 0)).toBe(50)
+    expect(new Set(added.map(({ key }) => /\/(\d{20})-/.exec(key)?.[1])).size).toBe(1)
+    expect(after.number).toBeGreaterThan(before)
+    await same(database, store, T)
+  })
+
+  it.each<[string, (t: MemoryTransaction) => void]>([
+    ['add a column with a constant default', (t) => t.addColumn(T, { name: 'c', type: text, initial: 'five' })],
+    ['add a column without a default', (t) => t.addColumn(T, { name: 'c', type: text })],
+    ['drop a column', (t) => t.dropColumn(T, 'a')],
+    ['rename a column', (t) => t.renameColumn(T, 'a', 'z')],
+    ['swap', (t) => swap(t)],
+    ['drop then add', (t) => dropThenAdd(t)],
+    ['widen', (t) => t.retypeColumn(T, 'b', int64)],
+    ['rewrite to another type', (t) => t.retypeColumn(T, 'b', text, (value) => `<${String(value)}>`)],
+    ['rewrite in place', (t) => t.retypeColumn(T, 'b', int32, (value) => Number(value) + 1000)],
+    ['drop and create again', (t) => recreate(t)],
+  ])('carries: %s (with rows after it, without any, and while the run was away)', async (_name, ddl) => {
+    for (const rowsAfter of [true, false]) {
+      for (const away of [true, false]) {
+        const [database, store] = [loanBook(), memoryStore()]
+        await runCapture(database, store)
+        if (!away) {
+          const stop = new AbortController()
+          const running = runCapture(database, store, { mode: 'forever', signal: stop.signal })
+          database.commit((t) => t.update(T, { id: 1 }, { b: 11 }))
+          database.commit(ddl)
+          if (rowsAfter) database.commit((t) => t.delete(T, { id: 2 }))
+          await expect.poll(() => lakeRows(store, T), { timeout: 10_000 }).toEqual(sourceRows(database, T))
+          stop.abort()
+          await running
+        } else {
+          database.commit((t) => t.update(T, { id: 1 }, { b: 11 }))
+          database.commit(ddl)
+          if (rowsAfter) database.commit((t) => t.delete(T, { id: 2 }))
+          await runCapture(database, store)
+        }
+        await same(database, store, T, BAG)
+      }
+    }
+  })
+
+  it('starts a table over that is rewritten between two chunks', async () => {
+    const [database, store] = [loanBook(), memoryStore()]
+    const warnings: string[] = []
+    let rewritten = false
+    await runCapture(database, store, {
+      readers: 1,
+      onEvent: (event) => {
+        if (event.kind === 'warning') warnings.push(event.message)
+        if (event.kind === 'snapshot' && event.table === T && event.chunks.done === 2 && !rewritten) {
+          rewritten = true
+          database.rewrite(T)
+          database.commit((t) => t.update(T, { id: 1 }, { b: 77 }))
+        }
+      },
+    })
+    expect(warnings.join()).toContain('starts over')
+    await same(database, store, T, BAG)
+  })
+
+  it('goes on under a newer snapshot when the old one has grown old', async () => {
+    const [database, store] = [loanBook(60), memoryStore()]
+    let n = 0
+    await runCapture(database, store, {
+      readers: 1,
+      maxSnapshotAgeMs: -1,
+      onEvent: (event) => {
+        if (event.kind !== 'snapshot') return
+        n++
+        database.commit((t) => t.update(T, { id: n % 60 }, { b: 1000 + n }))
+        database.commit((t) => t.delete(T, { id: (n * 7) % 60 }))
+        database.commit((t) => t.insert(T, { id: 500 + n, a: 'n', b: n }))
+      },
+    })
+    expect(n).toBeGreaterThan(8)
+    await same(database, store, T, BAG)
+  })
+
+  it('fences a run whose log was claimed by another, which acknowledges nothing more', async () => {
+    const [database, store] = [loanBook(), memoryStore()]
+    const stop = new AbortController()
+    const commits = Promise.withResolvers<void>()
+    const first = runCapture(database, store, {
+      mode: 'forever',
+      signal: stop.signal,
+      onEvent: (event) => event.kind === 'follow' && commits.resolve(),
+    })
+    await commits.promise
+    const second = runCapture(database, store, { mode: 'until-current' })
+    await expect(first).rejects.toThrow(/was taken over by|holds|terminated|held/i)
+    await second
+    await same(database, store, T, BAG)
+  })
+})
+
+function swap(t: MemoryTransaction): void {
+  t.addColumn(T, { name: 'a2', type: text })
+  t.renameColumn(T, 'a', 'tmp')
+  t.renameColumn(T, 'a2', 'a')
+  t.renameColumn(T, 'tmp', 'a2')
+}
+
+function dropThenAdd(t: MemoryTransaction): void {
+  t.dropColumn(T, 'a')
+  t.addColumn(T, { name: 'a', type: text, initial: 'fresh' })
+}
+
+function recreate(t: MemoryTransaction): void {
+  t.dropTable(T)
+  t.createTable(T, {
+    columns: [
+      { name: 'id', type: int32 },
+      { name: 'a', type: int32 },
+    ],
+    key: ['id'],
+  })
+  t.insert(T, { id: 1, a: 5 }, { id: 2, a: 6 })
+}
+
+describe('replicate, killed at any call to the store', () => {
+  it('has neither hole nor duplicate nor unnamed file after the next run', async () => {
+    let calls = Number.POSITIVE_INFINITY
+    for (let at = 3; at < calls; at += 5) {
+      const [database, inner] = [loanBook(20), memoryStore()]
+      const store = faultyStore(inner, ({ index }) => (index === at ? { kind: at % 2 === 0 ? 'die' : 'die-after' } : null))
+      let n = 0
+      const work = (): void => {
+        n++
+        database.commit((t) => {
+          t.update(T, { id: n % 20 }, { b: n, a: `n${n}` })
+          t.insert(T, { id: 1000 + n, a: 'x', b: n })
+          t.insert(BAG, { x: n })
+          if (n % 3 === 0) t.delete(T, { id: 1000 + n - 1 })
+        })
+      }
+      const done = await runCapture(database, store, { onEvent: (event) => event.kind === 'commit' && n < 12 && work() }).then(
+        () => true,
+        () => false,
+      )
+      if (done) calls = at
+      work()
+      await runCapture(database, inner)
+      for (const table of [T, BAG])
+        expect(await lakeRows(inner, table), `killed at call ${at}, ${table}`).toEqual(sourceRows(database, table))
+      for (const table of [T, BAG]) {
+        const positions = await changePositions(inner, table)
+        expect(new Set(positions).size, `killed at call ${at}: a change is in two live files`).toBe(positions.length)
+      }
+      expect(await unnamedFiles(inner), `killed at call ${at}`).toEqual([])
+    }
+    expect(calls).toBeGreaterThan(30)
+  }, 120_000)
+})
