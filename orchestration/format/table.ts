@@ -17,20 +17,33 @@ const GAP = '  '
  * so that a value can never break the layout or drive the terminal.
  */
 export function renderTable(columns: readonly (string | TableColumn)[], rows: readonly (readonly Cell[])[]): string {
+  const layout = tableLayout(columns, rows)
+  return [layout.head, ...rows.map(layout.line)].join('\n')
+}
+
+export type TableLayout = {
+  /** Titles and the rule under them: two lines. */
+  readonly head: string
+  /** Any row in these columns; one wider than the sample overflows its column. */
+  readonly line: (row: readonly Cell[]) => string
+}
+
+/** Widths and alignment from a sample of the rows, for tables that are printed as they arrive. */
+export function tableLayout(columns: readonly (string | TableColumn)[], sample: readonly (readonly Cell[])[]): TableLayout {
   const heads = columns.map((column) => (typeof column === 'string' ? { title: column } : column) as TableColumn)
-  const texts = rows.map((row) => heads.map((_, index) => cellText(row[index])))
   const widths = heads.map((head, index) =>
-    texts.reduce((width, row) => Math.max(width, displayWidth(row[index] ?? '')), displayWidth(head.title)),
+    sample.reduce((width, row) => Math.max(width, displayWidth(cellText(row[index]))), displayWidth(head.title)),
   )
-  const right = heads.map((head, index) => (head.align ? head.align === 'right' : isNumeric(rows, index)))
-  const line = (cells: readonly string[]) =>
+  const right = heads.map((head, index) => (head.align ? head.align === 'right' : isNumeric(sample, index)))
+  const joined = (cells: readonly string[]) =>
     cells
       .map((cell, index) => pad(cell, widths[index] ?? 0, right[index] ?? false))
       .join(GAP)
       .trimEnd()
-  return [line(heads.map((head) => head.title)), widths.map((width) => '─'.repeat(width)).join(GAP), ...texts.map(line)].join(
-    '\n',
-  )
+  return {
+    head: [joined(heads.map((head) => head.title)), widths.map((width) => '─'.repeat(width)).join(GAP)].join('\n'),
+    line: (row) => joined(heads.map((_, index) => cellText(row[index]))),
+  }
 }
 
 function cellText(cell: Cell): string {
