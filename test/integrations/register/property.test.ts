@@ -1,0 +1,216 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Position } from '../../../connectors/change.ts'
+import { openDuckdbWarehouse } from '../../../connectors/duckdb/warehouse.ts'
+import { openFilesystemStore } from '../../../connectors/filesystem/store.ts'
+import { openMemoryWarehouse } from '../../../connectors/memory/warehouse.ts'
+import type { ObjectStore, Warehouse } from '../../../connectors/ports.ts'
+import type { FileEntry, LogState } from '../../../integrations/land/log/commit.ts'
+import { registerCommit } from '../../../integrations/register/register.ts'
+import { quietEnvironment } from '../../support/lake.ts'
+import { readLakeFile, writeLakeFile } from '../../support/lake-files.ts'
+import { queryRows } from '../../support/query-rows.ts'
+import { type ModelFile, TableModel } from './table-model.ts'
+
+const signal = new AbortController().signal
+const NAMES = ['note', 'amount', 'state', 'Note', 'due', 'x'] as const
+const TYPES = [
+  [{ kind: 'int16' }, '7'],
+  [{ kind: 'timestamp', utc: true }, '2026-01-02 03:04:05.678901'],
+  [{ kind: 'timestamp', utc: false }, '1969-12-31 23:59:59.999999'],
+  [{ kind: 'bool' }, 't'],
+  [{ kind: 'decimal', precision: 9, scale: 4 }, '-1.5000'],
+  [{ kind: 'utf8', format: 'text' }, "it's \\ new"],
+] as const
+
+const number = fc.nat({ max: 1_000_000 })
+const key = fc.nat({ max: 12 })
+const index = fc.nat({ max: 40 })
+/** Rows changing; each is one transaction. */
+const change = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('insert' as const), key, seed: number }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('update' as const), index, seed: number }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('delete' as const), index }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('changeKey' as const), index, key }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('truncate' as const) }) },
+)
+const step = fc.oneof(
+  { weight: 30, arbitrary: change },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('flush' as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('add' as const),
+      name: fc.constantFrom(...NAMES),
+      type: fc.constantFrom(...TYPES),
+      initial: fc.boolean(),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('drop' as const), index }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('rename' as const), index, name: fc.constantFrom(...NAMES) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('swap' as const), index, other: index }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('widen' as const), index }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('snapshot' as const),
+      split: fc.nat({ max: 99 }),
+      lost: fc.array(change, { maxLength: 4 }),
+      between: fc.array(change, { maxLength: 5 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('register' as const) }) },
+)
+type Change = typeof change extends fc.Arbitrary<infer T> ? T : never
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+
+function applyChange(model: TableModel, each: Change, captured: boolean): void {
+  switch (each.kind) {
+    case 'insert':
+      model.insert(each.key, each.seed, captured)
+      break
+    case 'update':
+      model.update(each.index, each.seed, captured)
+      break
+    case 'delete':
+      model.delete(each.index, captured)
+      break
+    case 'changeKey':
+      model.changeKey(each.index, each.key, captured)
+      break
+    case 'truncate':
+      model.truncate(captured)
+      break
+    default:
+      each satisfies never
+  }
+}
+
+function applyStep(model: TableModel, each: Exclude<Step, { kind: 'register' }>): void {
+  switch (each.kind) {
+    case 'flush':
+      model.flush()
+      break
+    case 'add':
+      model.addColumn(each.name, each.type[0], each.initial ? each.type[1] : null)
+      break
+    case 'drop':
+      model.dropColumn(each.index)
+      break
+    case 'rename':
+      model.rename(each.index, each.name)
+      break
+    case 'swap':
+      model.swapNames(each.index, each.other)
+      break
+    case 'widen':
+      model.widen(each.index)
+      break
+    case 'snapshot':
+      // Changes that were never captured: the slot was lost, hence the new snapshot.
+      for (const lost of each.lost) applyChange(model, lost, false)
+      model.snapshot(each.split, () => {
+        for (const between of each.between) applyChange(model, between, true)
+      })
+      break
+    default:
+      applyChange(model, each, true)
+  }
+}
+
+describe('warehouses show what a plain model of the table holds', () => {
+  let directory: string
+  let store: ObjectStore
+  let duckdb: Warehouse
+  let memory: Warehouse
+  let runs = 0
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'portage-property-'))
+    const environment = { ...quietEnvironment(), stateDir: directory }
+    store = await openFilesystemStore(join(directory, 'lake'), environment)
+    duckdb = await openDuckdbWarehouse({}, environment)
+    memory = openMemoryWarehouse(readLakeFile)
+  })
+  afterAll(() => rm(directory, { recursive: true }))
+
+  /** One table's life; `integration` is its own, so that views of earlier runs cannot help. */
+  class Life {
+    readonly model: TableModel
+    readonly integration = `run${++runs}`
+    readonly #written = new Map<ModelFile, FileEntry>()
+    #commit = 0
+
+    constructor(keyed: boolean, full: boolean) {
+      this.model = new TableModel(keyed, full)
+    }
+
+    async check(): Promise<void> {
+      const { model, integration } = this
+      const changes = await this.#entries(model.changeFiles())
+      const base = await this.#entries(model.base.files)
+      const { schema } = model
+      const table = {
+        schema,
+        versions: { [schema.version]: schema },
+        storage: '1',
+        base: { generation: 1, boundary: model.base.boundary, files: base },
+        pending: null,
+        changes,
+      }
+      const state: LogState = {
+        number: ++this.#commit,
+        position: '0001-FFFFFFFFFFFFFFFF-00000000' as Position,
+        source: null,
+        through: null,
+        tables: { [schema.table]: table },
+        counts: { transactions: 0, changes: 0, rejects: 0 },
+        claim: null,
+      }
+      for (const warehouse of [duckdb, memory]) {
+        await registerCommit({ integration, schema: integration, state, store, warehouse, dryRun: false }, signal)
+      }
+      const current = `select * from ${integration}.loan`
+      expect(await queryRows(memory, current), 'memory').toEqual(model.rows())
+      expect(await queryRows(duckdb, current), 'duckdb').toEqual(model.rows())
+      const history = `select * from ${integration}.loan_changes`
+      expect(await queryRows(duckdb, history), 'history').toEqual(await queryRows(memory, history))
+    }
+
+    async #entries(files: readonly ModelFile[]): Promise<readonly FileEntry[]> {
+      const entries: FileEntry[] = []
+      for (const file of files) {
+        const key = `${this.integration}/${file.part}/${this.#written.size}.parquet`
+        const known = this.#written.get(file) ?? (await writeLakeFile(store, key, file.schema, file.part, file.rows))
+        this.#written.set(file, known)
+        entries.push(known)
+      }
+      return entries
+    }
+  }
+
+  const live = async (life: Life, steps: readonly Step[]): Promise<void> => {
+    for (const each of steps) {
+      if (each.kind === 'register') await life.check()
+      else applyStep(life.model, each)
+    }
+    await life.check()
+    await duckdb.remove({ integration: life.integration, schema: life.integration, dryRun: false }, signal)
+    await memory.remove({ integration: life.integration, schema: life.integration, dryRun: false }, signal)
+  }
+
+  test.each([
+    ['a keyed table', true, false],
+    ['a keyed table of full identity', true, true],
+    ['a bag', false, true],
+  ] as const)('%s', { timeout: 120_000 }, async (_, keyed, full) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60, size: 'max' }), (steps) =>
+        live(new Life(keyed, full), steps),
+      ),
+      { numRuns: 12 },
+    )
+  })
+})
