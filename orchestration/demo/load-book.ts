@@ -3,8 +3,9 @@ import type { Client } from 'pg'
 import { copyIn } from './copy-in.ts'
 import { BOOK_CONSTRAINTS, BOOK_DDL, type BookTable, loanBook, type Value } from './loan-book.ts'
 
-/** Loads the whole book into an empty database; returns the rows per table. */
+/** Loads the whole book into an empty database, all or nothing; returns the rows per table. */
 export async function loadBook(client: Client, scale: number): Promise<ReadonlyMap<BookTable['name'], number>> {
+  await client.query('begin')
   await client.query(BOOK_DDL)
   const loaded = new Map<BookTable['name'], number>()
   for (const table of loanBook(scale)) {
@@ -12,6 +13,7 @@ export async function loadBook(client: Client, scale: number): Promise<ReadonlyM
     loaded.set(table.name, table.rows)
   }
   await client.query(BOOK_CONSTRAINTS)
+  await client.query('commit')
   return loaded
 }
 
