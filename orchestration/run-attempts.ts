@@ -1,8 +1,11 @@
 /** `run` as a command: attempts until the work is done, told to the terminal and to metrics. */
 import type { LoadedIntegration } from '../config/integration.ts'
 import { ConfigurationError } from '../config/problems.ts'
+import { ConnectorError } from '../connectors/errors.ts'
+import type { ObjectStore } from '../connectors/ports.ts'
+import { type AuditEvent, type AuditKind, appendAudit } from './audit.ts'
 import type { CommandContext } from './command-context.ts'
-import { EXIT } from './exit-codes.ts'
+import { EXIT, recoveryOfAny } from './exit-codes.ts'
 import { createRunMetrics } from './metrics.ts'
 import { serveMetrics } from './metrics-server.ts'
 import { openIntegration } from './open-integration.ts'
@@ -31,6 +34,8 @@ const LATER_DEADLINE_MS: Readonly<Record<RunMode, number>> = {
   'until-current': 5 * 60_000,
   forever: 24 * 3_600_000,
 }
+
+const RECORD_TIMEOUT_MS = 30_000
 
 export async function runCommand(context: CommandContext, options: RunCommandOptions): Promise<void> {
   const session = openSession(context)
@@ -66,6 +71,15 @@ function attempts(
   const { signal } = context
   const claims = { writer: null }
   let worked = false
+  let begun = false
+  const record = async (
+    store: ObjectStore,
+    { event, details }: { readonly event: AuditKind; readonly details: AuditEvent['details'] },
+  ): Promise<void> => {
+    const at = environment.now().toISOString()
+    const limit = AbortSignal.timeout(RECORD_TIMEOUT_MS)
+    await appendAudit(store, integration.lake.prefix, { at, by, integration: integration.name, event, details }, limit)
+  }
   return retry(
     async ({ progressed }) => {
       const told = (event: ProgressEvent): void => {
@@ -77,8 +91,26 @@ function attempts(
       }
       await using open = await openIntegration(integration, opener, signal)
       const { source, store, warehouses } = open
+      if (!begun && !dryRun) {
+        await record(store, { event: 'run.begin', details: { mode } })
+        begun = true
+      }
       const options = { config: integration, source, store, warehouses, mode, takeOver, dryRun, environment, by, claims }
-      return await runIntegration(options, signal, told)
+      let summary: RunSummary
+      try {
+        summary = await runIntegration(options, signal, told)
+      } catch (error) {
+        if (!dryRun && recoveryOfAny(error) !== 'retry') {
+          const code = error instanceof ConnectorError ? error.code : 'UNKNOWN'
+          // What failed matters more than that it could not be recorded.
+          await record(store, { event: 'run.fail', details: { code } }).catch(() => undefined)
+        }
+        throw error
+      }
+      const { outcome, commit, commits, transactions } = summary
+      // The signal has been used up by a graceful stop; what was done is recorded all the same.
+      if (!dryRun) await record(store, { event: 'run.end', details: { outcome, commit, commits, transactions } })
+      return summary
     },
     {
       environment,

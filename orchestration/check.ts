@@ -1,0 +1,122 @@
+/** Every problem of integrations and of all that they connect, at once; changes nothing. */
+import type { LoadedIntegration } from '../config/integration.ts'
+import { ConfigurationError, type ConfigurationProblem, formatProblem } from '../config/problems.ts'
+import type { Problem } from '../connectors/ports.ts'
+import type { CommandContext } from './command-context.ts'
+import { EXIT } from './exit-codes.ts'
+import { counted } from './format/quantities.ts'
+import type { Opener } from './open.ts'
+import { printJson } from './output.ts'
+import { openSourceOf, scopeOf } from './scope.ts'
+import { integrationNamed, openSession } from './session.ts'
+import { omissions, refusals } from './unsupported.ts'
+
+/** `where`: `source core`, `lake`, `warehouse duck`, or the configuration. */
+export type Finding = Problem & { readonly integration: string; readonly where: string }
+
+type Checkable = AsyncDisposable & { readonly check: (signal: AbortSignal) => Promise<readonly Problem[]> }
+
+/** Exit code 2 when the configuration itself is wrong, 1 when anything else is, 0 when there are only warnings. */
+export async function check(
+  context: CommandContext,
+  { integration, json }: { readonly integration: string | undefined; readonly json: boolean },
+): Promise<void> {
+  const { configuration, opener } = openSession(context)
+  const all = integration === undefined ? configuration.integrations : [integrationNamed(configuration, integration)]
+  const findings: Finding[] = []
+  for (const each of all) findings.push(...(await checkIntegration(each, opener, context.signal)))
+  const redacted = findings.map((finding) => ({ ...finding, problem: context.redaction.redact(finding.problem) }))
+  const errors = redacted.filter(({ severity }) => severity === 'error')
+  if (json) await printJson(context, redacted)
+  else await printFindings(context, all, redacted)
+  const misconfigured = errors.some(({ where }) => where === CONFIGURATION)
+  context.exit(misconfigured ? EXIT.usage : errors.length > 0 ? EXIT.failed : EXIT.ok)
+}
+
+const CONFIGURATION = 'configuration'
+
+/** The findings of one integration, in the order configuration, source, lake, warehouses. */
+export async function checkIntegration(
+  integration: LoadedIntegration,
+  opener: Opener,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const { source, lake, register, notify } = integration
+  const at =
+    (where: string) =>
+    (problem: Problem): Finding => ({ integration: integration.name, where, ...problem })
+  const findings = [
+    ...refusals(integration).map(configured),
+    ...omissions(integration).map((text): Problem => ({ severity: 'warning', subject: 'integration', problem: text, cure: '' })),
+  ].map(at(CONFIGURATION))
+  findings.push(
+    ...(await portFindings(
+      `source ${source.connection}`,
+      () => opener.source(source.connection, scopeOf(integration)),
+      at,
+      signal,
+    )),
+    ...(await portFindings(`lake ${lake.connection}`, () => opener.store(lake.connection), at, signal)),
+  )
+  for (const connection of new Set(register.map((target) => target.connection))) {
+    findings.push(...(await portFindings(`warehouse ${connection}`, () => opener.warehouse(connection), at, signal)))
+  }
+  for (const { connection } of notify) {
+    const open = async (): Promise<Checkable> => opened(await opener.notifier(connection))
+    findings.push(...(await portFindings(`notifier ${connection}`, open, at, signal)))
+  }
+  if (integration.columns.length > 0 && findings.every(({ severity }) => severity !== 'error')) {
+    const open = async (): Promise<Checkable> => opened(await openSourceOf(integration, opener, signal))
+    findings.push(...(await portFindings('columns', open, at, signal)))
+  }
+  return findings
+}
+
+/** What the port finds; not being able to open it is a finding too. */
+async function portFindings(
+  where: string,
+  open: () => Promise<Checkable>,
+  at: (where: string) => (problem: Problem) => Finding,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  try {
+    await using port = await open()
+    return (await port.check(signal)).map(at(where))
+  } catch (error) {
+    if (signal.aborted) throw error
+    if (error instanceof ConfigurationError) return error.problems.map(configured).map(at(CONFIGURATION))
+    const problem = error instanceof Error ? error.message : String(error)
+    return [at(where)({ severity: 'error', subject: where, problem, cure: '' })]
+  }
+}
+
+/** Having been opened is all that is asked of it. */
+function opened(port: AsyncDisposable): Checkable {
+  return { check: async () => [], [Symbol.asyncDispose]: () => port[Symbol.asyncDispose]() }
+}
+
+function configured(problem: ConfigurationProblem): Problem {
+  return { severity: 'error', subject: 'configuration', problem: formatProblem(problem), cure: '' }
+}
+
+async function printFindings(
+  { print }: CommandContext,
+  integrations: readonly LoadedIntegration[],
+  findings: readonly Finding[],
+): Promise<void> {
+  if (integrations.length === 0) await print('No integrations. "portage init --from postgres://…" writes one')
+  for (const { name } of integrations) {
+    const own = findings.filter(({ integration }) => integration === name)
+    const errors = own.filter(({ severity }) => severity === 'error').length
+    const warnings = own.length - errors
+    await print(
+      `${name}: ${errors + warnings === 0 ? 'no problem' : `${counted(errors, 'error')}, ${counted(warnings, 'warning')}`}`,
+    )
+    for (const { severity, where, subject, problem, cure } of own) {
+      const about = where === CONFIGURATION || subject === where ? where : `${where}: ${subject}`
+      await print(
+        `  ${severity.padEnd(7)}  ${about}: ${problem}${cure === '' ? '' : `\n           → ${cure.replaceAll('\n', '\n             ')}`}`,
+      )
+    }
+  }
+}

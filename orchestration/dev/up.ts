@@ -1,0 +1,80 @@
+/** `portage dev up`: a PostgreSQL server with the loan book, for trying things on; ends with the signal. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import pg from 'pg'
+import { integrationJsonSchema } from '../../config/json-schema.ts'
+import type { CommandContext } from '../command-context.ts'
+import { loadBook } from '../demo/load-book.ts'
+import { countText } from '../format/quantities.ts'
+import { startPostgres } from './embedded-postgres.ts'
+import { DEV_URL_FILE, SAMPLE_INTEGRATION, sampleConnections } from './sample-config.ts'
+
+export type DevOptions = {
+  /** 1 = about 114 k clients, 167 k loans, 118 k payments. */
+  readonly scale: number
+  readonly port: number | undefined
+}
+
+export async function devUp(context: CommandContext, { scale, port }: DevOptions): Promise<void> {
+  const { signal, print, io } = context
+  const { state, config } = context.globals()
+  const dir = resolve(state, 'dev', 'postgres')
+  await io.stderr.write('starting PostgreSQL …\n')
+  await using server = await startPostgres({ dir, signal, ...(port === undefined ? {} : { port }) })
+  const loaded = await fill(server.url, scale)
+  const urlFile = resolve(state, DEV_URL_FILE)
+  writeFileSync(urlFile, `${server.url}\n`, { mode: 0o600 })
+  const written = writeSample(config, urlFile)
+
+  await print(`PostgreSQL is ready: ${server.url}`)
+  await print(`tables: ${loaded}`)
+  for (const file of written) await print(`wrote ${file}`)
+  await print(`
+In another terminal:
+  portage check
+  portage run loans --until-current
+  portage query "select status, count(*) as loans, sum(amount) as amount from loans.loan group by status order by 1"
+
+Ctrl-C stops the server; its data stay in ${dir}`)
+  await new Promise<void>((stopped) => {
+    // The server runs detached: something must keep this process alive.
+    const alive = setInterval(() => undefined, 60_000)
+    const stop = (): void => {
+      clearInterval(alive)
+      stopped()
+    }
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
+}
+
+/** The loan book, once; says what is there. */
+async function fill(url: string, scale: number): Promise<string> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ there: boolean }>(/* sql */ "select to_regclass('public.loan') is not null as there")
+    if (rows[0]?.there === true) return 'as they were'
+    const loaded = await loadBook(client, scale)
+    return [...loaded].map(([table, count]) => `${table} (${countText(count)})`).join(', ')
+  } finally {
+    await client.end()
+  }
+}
+
+/** Only into a root that has no connections yet. */
+function writeSample(root: string, urlFile: string): readonly string[] {
+  const connections = join(root, 'connections.yaml')
+  if (existsSync(connections)) return []
+  const integration = join(root, 'integrations', 'loans.yaml')
+  mkdirSync(dirname(integration), { recursive: true })
+  writeFileSync(connections, sampleConnections(relative(resolve(root), urlFile)), { flag: 'wx' })
+  const written = [connections]
+  if (!existsSync(integration)) {
+    writeFileSync(integration, SAMPLE_INTEGRATION)
+    written.push(integration)
+  }
+  const schema = join(root, 'integration.schema.json')
+  if (!existsSync(schema)) writeFileSync(schema, integrationJsonSchema())
+  return written
+}

@@ -1,0 +1,51 @@
+/** Brings the warehouses of an integration to the newest commit; needs the lake, not the source. */
+import { loadState } from '../integrations/land/log/read.ts'
+import { registerCommit } from '../integrations/register/register.ts'
+import type { CommandContext } from './command-context.ts'
+import { UsageError } from './exit-codes.ts'
+import { printRows } from './output.ts'
+import { integrationNamed, openSession } from './session.ts'
+
+export type RegisterCommandOptions = {
+  readonly integration: string | undefined
+  readonly repair: boolean
+  readonly dryRun: boolean
+  readonly json: boolean
+}
+
+export async function registerNow(context: CommandContext, options: RegisterCommandOptions): Promise<void> {
+  const { configuration, opener } = openSession(context)
+  const integration = integrationNamed(configuration, options.integration)
+  if (integration.register.length === 0) {
+    throw new UsageError(`Integration "${integration.name}" names no warehouse. Add "register:" to ${integration.file}`)
+  }
+  const { repair, dryRun, json } = options
+  const { signal } = context
+  const { name, lake } = integration
+  await using store = await opener.store(lake.connection)
+  const state = await loadState(store, { prefix: lake.prefix, integration: name }, { signal })
+  const rows = []
+  for (const { connection, schema } of integration.register) {
+    await using warehouse = await opener.warehouse(connection)
+    const outcome = await registerCommit({ integration: name, schema, state, store, warehouse, dryRun, repair }, signal)
+    rows.push({ connection, schema, newest: state.number, ...outcome })
+  }
+  await printRows(context, rows, {
+    json,
+    columns: [
+      { title: 'warehouse', cell: (row) => row.connection },
+      { title: 'schema', cell: (row) => row.schema },
+      { title: 'before', cell: (row) => row.before },
+      { title: 'commit', cell: (row) => row.commit },
+      { title: 'files added', cell: (row) => row.filesAdded },
+      { title: 'removed', cell: (row) => row.filesRemoved },
+      { title: 'relations', cell: (row) => row.relations.length },
+      { title: '', cell: (row) => (row.upToDate ? 'up to date' : dryRun ? 'dry run' : null) },
+    ],
+    none: '',
+  })
+  if (json || !dryRun) return
+  for (const { connection, statements } of rows) {
+    for (const statement of statements) await context.print(`\n-- ${connection}\n${statement}`)
+  }
+}

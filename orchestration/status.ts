@@ -1,0 +1,130 @@
+/** Where every integration stands: from the commit log, and from source and warehouses as far as they can be reached. */
+import type { LoadedIntegration } from '../config/integration.ts'
+import type { TableName } from '../connectors/change.ts'
+import type { ObjectStore, SourceHealth } from '../connectors/ports.ts'
+import type { Commit, LogState, TableState } from '../integrations/land/log/commit.ts'
+import { loadState, readCommits } from '../integrations/land/log/read.ts'
+import type { Opener } from './open.ts'
+import { scopeOf } from './scope.ts'
+
+export type TableStatus = {
+  readonly table: TableName
+  /** `none`: no snapshot yet; `copying`: the first is under way; `complete`; `recopying`: a later one is under way. */
+  readonly snapshot: 'none' | 'copying' | 'complete' | 'recopying'
+  readonly chunks: { readonly done: number; readonly planned: number } | null
+  readonly schemaVersion: number
+  readonly position: string | null
+  readonly baseRows: number
+  readonly changeRows: number
+  readonly files: number
+  readonly bytes: number
+  /** Changes of the schema kept back in a warehouse. */
+  readonly held: readonly string[]
+}
+
+export type IntegrationStatus = {
+  readonly integration: string
+  readonly commit: number | null
+  readonly lastCommitAt: string | null
+  readonly by: string | null
+  readonly position: string | null
+  /** Commit time of the newest source transaction in the lake. */
+  readonly through: string | null
+  readonly rejects: number
+  /** Null when the source cannot be reached; `problems` says why. */
+  readonly source: SourceHealth | null
+  readonly registered: readonly { readonly connection: string; readonly schema: string; readonly commit: number | null }[]
+  readonly tables: readonly TableStatus[]
+  /** What could not be asked, one line each. */
+  readonly problems: readonly string[]
+}
+
+/** Throws only when the lake cannot be read; a source or warehouse that is away becomes a problem line. */
+export async function integrationStatus(
+  integration: LoadedIntegration,
+  opener: Opener,
+  signal: AbortSignal,
+): Promise<IntegrationStatus> {
+  const { name, lake } = integration
+  await using store = await opener.store(lake.connection)
+  const place = { prefix: lake.prefix, integration: name }
+  const state = await loadState(store, place, { signal })
+  const newest = await newestCommit(store, place, state.number, signal)
+  const problems: string[] = []
+  const source = await reached(problems, `source ${integration.source.connection}`, signal, async () => {
+    await using open = await opener.source(integration.source.connection, scopeOf(integration))
+    return await open.health(signal)
+  })
+  const registered: { connection: string; schema: string; commit: number | null }[] = []
+  for (const { connection, schema } of integration.register) {
+    const shown = await reached(problems, `warehouse ${connection}`, signal, async () => {
+      await using warehouse = await opener.warehouse(connection)
+      return await warehouse.registered(name, schema, signal)
+    })
+    registered.push({ connection, schema, commit: shown?.commit ?? null })
+  }
+  return {
+    integration: name,
+    commit: state.number === 0 ? null : state.number,
+    lastCommitAt: newest?.createdAt ?? null,
+    by: newest?.by ?? null,
+    position: state.position,
+    through: state.through,
+    rejects: state.counts.rejects,
+    source,
+    registered,
+    tables: tableStatuses(state),
+    problems,
+  }
+}
+
+/** Pure. In the order of table names. */
+export function tableStatuses(state: LogState): readonly TableStatus[] {
+  return Object.entries(state.tables)
+    .map(([table, each]) => tableStatus(table as TableName, each))
+    .sort((a, b) => (a.table < b.table ? -1 : 1))
+}
+
+function tableStatus(table: TableName, { schema, base, pending, changes }: TableState): TableStatus {
+  const files = [...(base?.files ?? []), ...changes]
+  const positions = files.map(({ maxPosition }) => maxPosition).sort()
+  const sum = (of: readonly { readonly rows: number }[]): number => of.reduce((total, { rows }) => total + rows, 0)
+  return {
+    table,
+    snapshot: base === null ? (pending === null ? 'none' : 'copying') : pending === null ? 'complete' : 'recopying',
+    chunks: pending === null ? null : { done: Object.keys(pending.done).length, planned: pending.plan.length },
+    schemaVersion: schema.version,
+    position: positions.at(-1) ?? null,
+    baseRows: sum(base?.files ?? []),
+    changeRows: sum(changes),
+    files: files.length,
+    bytes: files.reduce((total, { size }) => total + size, 0),
+    held: [],
+  }
+}
+
+async function newestCommit(
+  store: ObjectStore,
+  place: { readonly prefix: string; readonly integration: string },
+  number: number,
+  signal: AbortSignal,
+): Promise<Commit | null> {
+  if (number === 0) return null
+  for await (const commit of readCommits(store, place, { from: number, to: number, signal })) return commit
+  return null
+}
+
+async function reached<Result>(
+  problems: string[],
+  what: string,
+  signal: AbortSignal,
+  ask: () => Promise<Result>,
+): Promise<Result | null> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (signal.aborted) throw error
+    problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+    return null
+  }
+}
