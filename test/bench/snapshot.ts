@@ -1,38 +1,63 @@
-/** Snapshot to Parquet against a binary COPY of the same table to nowhere, with as many readers. */
-import { rm } from 'node:fs/promises'
-import type { BenchRound, Scenario } from './main.ts'
-import { measure, measurePortage } from './measure.ts'
-import { benchConfig, PAYMENT_DDL, paymentRows, startBenchServer } from './setting.ts'
+/** Snapshot → Parquet against what PostgreSQL can send: binary COPY into nothing, with one reader and with two. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Measured } from './capture-child.ts'
+import { measureCapture, median, PAYMENT, PAYMENT_ROWS, startBenchServer, timeProgram } from './capture-server.ts'
 
-export const snapshot: Scenario = async ({ rows, rounds, readers, say }) => {
-  await using bench = await startBenchServer()
-  const { client, server, program } = bench
-  await client.query(PAYMENT_DDL)
-  await client.query(paymentRows(1, rows))
-  await client.query('vacuum freeze analyze payment')
-  const { rows: sizes } = await client.query<{ pages: number }>(
-    "select relpages as pages from pg_class where relname = 'payment'",
-  )
-  const pages = sizes[0]?.pages ?? 0
-  const copies = Array.from({ length: readers }, (_, i) => {
-    const [from, to] = [Math.floor((pages * i) / readers), Math.floor((pages * (i + 1)) / readers)]
-    return `copy (select * from payment where ctid >= '(${from},0)' and ctid < '(${to},0)') to stdout (format binary)`
-  })
-  const done: BenchRound[] = []
-  for (let round = 1; round <= rounds; round += 1) {
-    const limits = await Promise.all(
-      copies.map((sql) =>
-        measure('sh', ['-c', 'exec "$0" "$1" --no-psqlrc --quiet --command "$2" > /dev/null', program('psql'), server.url, sql]),
+const ROWS = Number(process.env.PORTAGE_BENCH_ROWS ?? 2_000_000)
+const ROUNDS = Number(process.env.PORTAGE_BENCH_ROUNDS ?? 5)
+
+export async function run(): Promise<void> {
+  await using server = await startBenchServer()
+  const { client } = server
+  await client.query(PAYMENT)
+  await client.query(PAYMENT_ROWS, [1, ROWS])
+  await client.query('vacuum (freeze, analyze) payment')
+  const { rows } = await client.query<{ half: number }>(`select relpages / 2 as half from pg_class where relname = 'payment'`)
+  const half = rows[0]?.half ?? 0
+  const copy = (where: string): readonly string[] => ['-qc', `copy (select * from payment ${where}) to stdout (format binary)`]
+  const limits = {
+    1: () => timeProgram(server, 'psql', ['-qc', 'copy payment to stdout (format binary)']),
+    2: async () =>
+      Math.max(
+        ...(await Promise.all([
+          timeProgram(server, 'psql', copy(`where ctid < '(${half},0)'::tid`)),
+          timeProgram(server, 'psql', copy(`where ctid >= '(${half},0)'::tid`)),
+        ])),
       ),
+  } as const
+  for (const readers of [1, 2] as const) {
+    const limit: number[] = []
+    const ours: Measured[] = []
+    for (let round = 0; round < ROUNDS; round++) {
+      limit.push(await limits[readers]())
+      const lake = await mkdtemp(join(tmpdir(), 'portage-bench-'))
+      const integration = `s${readers}_${round}`
+      const measured = await measureCapture({
+        url: server.url,
+        integration,
+        tables: ['public.payment'],
+        lake,
+        readers,
+        part: 'snapshot',
+      })
+      if (measured.rows !== ROWS) throw new Error(`Expected ${ROWS} rows, landed ${measured.rows}`)
+      ours.push(measured)
+      await client.query('select pg_drop_replication_slot($1)', [`portage_${integration}`])
+      await client.query(`drop publication portage_${integration}`)
+      await rm(lake, { recursive: true })
+    }
+    const [fast, mine] = [ROWS / median(limit), ROWS / median(ours.map(({ seconds }) => seconds))]
+    const cpu = ROWS / median(ours.map(({ cpuSeconds }) => cpuSeconds))
+    const peak = median(ours.map(({ peakMb }) => peakMb))
+    console.log(
+      `snapshot, ${readers} reader${readers > 1 ? 's' : ''}, ${ROWS} rows x 16 columns, median of ${ROUNDS}: ` +
+        `binary COPY ${kilo(fast)}, ours ${kilo(mine)} rows/s, ratio ${(mine / fast).toFixed(2)}; ` +
+        `${kilo(cpu)} rows per CPU-second, peak ${peak.toFixed(0)} MB`,
     )
-    const limit = Math.max(...limits.map(({ seconds }) => seconds))
-    const config = await benchConfig(`snapshot_${round}`, server.url, readers)
-    const ours = await measurePortage([...config.args, 'run', config.name, '--once', '--json'])
-    const { seconds } = JSON.parse(ours.stdout) as { seconds: number }
-    await measurePortage([...config.args, 'remove', config.name, '--yes'])
-    await rm(config.dir, { recursive: true, force: true })
-    done.push({ limit: rows / limit, ours: rows / seconds, perCpuSecond: rows / ours.cpuSeconds, peakBytes: ours.peakBytes })
-    await say(done)
+    console.log(JSON.stringify({ bench: 'snapshot', readers, rows: ROWS, limitSeconds: limit, ours }))
   }
-  return done
 }
+
+const kilo = (perSecond: number): string => `${Math.round(perSecond / 1000)} k`
