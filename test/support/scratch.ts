@@ -1,0 +1,25 @@
+/** A directory of one's own with files, deleted on disposal. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+export type Scratch = Disposable & {
+  readonly dir: string
+  readonly path: (...parts: readonly string[]) => string
+  readonly read: (...parts: readonly string[]) => string
+}
+
+export function scratch(files: Readonly<Record<string, string>> = {}): Scratch {
+  const dir = mkdtempSync(join(tmpdir(), 'portage-test-'))
+  const path = (...parts: readonly string[]): string => join(dir, ...parts)
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(path(name)), { recursive: true })
+    writeFileSync(path(name), text)
+  }
+  return {
+    dir,
+    path,
+    read: (...parts) => readFileSync(path(...parts), 'utf8'),
+    [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
+  }
+}
