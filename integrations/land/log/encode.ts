@@ -1,5 +1,5 @@
 /**
- * Commits and live lists as bytes: JSON with sorted keys, no spaces, one newline at the end. Equal data gives equal bytes, so that
+ * Commits and live lists as bytes: JSON with keys in one fixed order, no spaces, one newline at the end. Equal data gives equal bytes, so that
  * a writer recognises its own commit after a lost answer.
  */
 import { z } from 'zod'
@@ -15,12 +15,25 @@ export type LiveList = {
 export const encodeCommit = (commit: Commit): Uint8Array => encode(commit)
 export const encodeLiveList = (list: LiveList): Uint8Array => encode(list)
 
-const encode = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, sortedKeys)}\n`)
+const encode = (value: unknown): Uint8Array => Buffer.from(`${fixedOrderJson(value)}\n`)
 
-/** Replacer of `JSON.stringify` that puts the keys of every object into code unit order. */
-function sortedKeys(_key: string, value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+/** Text of file entries: each stands in a commit and in every live list after it. */
+const entryTexts = new WeakMap<object, string>()
+
+/** As `JSON.stringify`, with the keys of every object in code unit order. */
+function fixedOrderJson(value: unknown): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(fixedOrderJson).join(',')}]`
+  const known = entryTexts.get(value)
+  if (known !== undefined) return known
+  const fields = value as Readonly<Record<string, unknown>>
+  const members = Object.keys(fields)
+    .sort()
+    .filter((name) => fields[name] !== undefined)
+    .map((name) => `${JSON.stringify(name)}:${fixedOrderJson(fields[name])}`)
+  const text = `{${members.join(',')}}`
+  if ('sha256' in value) entryTexts.set(value, text)
+  return text
 }
 
 const count = z.int().min(0)
