@@ -143,12 +143,17 @@ function withoutRemoved(lists: FileLists, removed: readonly string[], check: Che
 
 function checkAdded(added: readonly FileEntry[], lists: FileLists, versions: TableState['versions'], check: Check): void {
   if (added.length === 0) return
-  const keys = new Set(everyFile(lists).map(({ key }) => key))
+  const keys = new Set<string>()
   for (const { key, schemaVersion, minPosition, maxPosition } of added) {
     check(!keys.has(key), `adds the file "${key}" twice`)
     keys.add(key)
     check(schemaVersion in versions, `adds a file of schema version ${schemaVersion}, which is unknown`)
     check(minPosition <= maxPosition, `adds the file "${key}" with positions in the wrong order`)
+  }
+  // The live files are many and the added ones few: look for the many among the few.
+  for (const files of [lists.base?.files ?? [], lists.pending?.files ?? [], lists.changes]) {
+    const taken = files.find(({ key }) => keys.has(key))
+    check(taken === undefined, `adds the file "${taken?.key}" twice`)
   }
 }
 
