@@ -114,7 +114,7 @@ describe('integer encoder', () => {
         const bytes = encodeInts(values, true)
         expect(decodeInts([...bytes], values.length, { signed: true, version: 2 })).toEqual(values)
       }),
-      { numRuns: 150 },
+      { numRuns: 150, interruptAfterTimeLimit: 10_000 },
     )
   })
 
@@ -131,7 +131,7 @@ describe('integer encoder', () => {
         )
         expect([...out]).toEqual(values)
       }),
-      { numRuns: 100 },
+      { numRuns: 100, interruptAfterTimeLimit: 10_000 },
     )
   })
 
@@ -211,7 +211,7 @@ describe('bytes and booleans', () => {
         decoder.seek(new PositionReader(positions))
         expect(read(decoder, bits.length - at)).toEqual(bits.slice(at))
       }),
-      { numRuns: 150 },
+      { numRuns: 150, interruptAfterTimeLimit: 10_000 },
     )
   })
 
@@ -233,7 +233,7 @@ describe('bytes and booleans', () => {
           expect(((into[i >> 3] as number) >> (i & 7)) & 1).toBe(((bits[bit >> 3] as number) >> (bit & 7)) & 1)
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 100, interruptAfterTimeLimit: 10_000 },
     )
   })
 })
