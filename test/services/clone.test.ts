@@ -53,15 +53,15 @@ async function clone(name: string): Promise<{ at: string; home: string }> {
 test('a clone sets itself up with a cold cache, two commands at once, and NODE_ENV=production', async () => {
   const { at, home } = await clone('first')
   const options = { cwd: at, env: environment(home, { NODE_ENV: 'production' }) }
-  const [version, format] = await Promise.all([
+  const [version, vitest] = await Promise.all([
     run('npx', ['--no', '--', 'portage', '--version'], options),
-    run('npm', ['run', '--silent', 'fix', '--', '--version'], options),
+    run('npm', ['test', '--silent', '--', '--version'], options),
   ])
   expect(version.stdout.trim()).toBe(
     (JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version,
   )
-  expect(format.stdout).toContain('Version')
-  const said = version.stderr + format.stderr
+  expect(vitest.stdout).toContain('vitest/')
+  const said = version.stderr + vitest.stderr
   expect(said.match(/Installing packages/g)).toHaveLength(1)
   expect(await readdir(join(at, 'node_modules'))).toContain('vitest')
   await expect(lstat(join(at, '.portage', 'setup.lock'))).rejects.toMatchObject({ code: 'ENOENT' })
