@@ -1,19 +1,28 @@
 /** Rows of pgoutput messages → change batches of one table and one schema. */
-import type { Op, Reject, RowBatch, SourceTable } from '../../change.ts'
+import { type Data, type Field, makeData } from 'apache-arrow'
+import {
+  MAX_BATCH_ROWS,
+  OPS,
+  type Op,
+  type Position,
+  type Reject,
+  type RowBatch,
+  type SourceTable,
+  sourceBatchSchema,
+} from '../../change.ts'
+import { ConnectorError } from '../../errors.ts'
+import { badReason } from './bad-value.ts'
+import { rowBatch, textVector } from './batch-assembly.ts'
 import type { BufferPool } from './buffer-pool.ts'
+import { type Bytes, bytesOf } from './bytes.ts'
+import { ColumnBuffer } from './column-buffer.ts'
 import type { ColumnPlan } from './column-plan.ts'
-import type { Tuple } from './tuple.ts'
-
-/** What the rows of one transaction share; make it once per transaction (`transactionStamp` in transaction-stamp.ts). */
-export type TransactionStamp = {
-  /** Everything of a position but the ordinal, as ASCII bytes. */
-  readonly prefix: Uint8Array
-  readonly positionPrefix: string
-  /** Microseconds since 1970, UTC. */
-  readonly committedAtUs: bigint
-  /** UTC date `YYYY-MM-DD`. */
-  readonly date: string
-}
+import { decodeBinary, decodeText } from './decode-value.ts'
+import { POSITION_BYTES } from './position.ts'
+import { absorb } from './row-policy.ts'
+import { ToastLedger } from './toast-ledger.ts'
+import type { TransactionStamp } from './transaction-stamp.ts'
+import { type Cell, COLUMN_KIND, cellOf, type Tuple } from './tuple.ts'
 
 export type ChangeBatchOptions = {
   readonly table: SourceTable
@@ -39,6 +48,8 @@ export type ChangeRow = {
   readonly keyOnly?: boolean
   /** Whole old row (`O`, replica identity full): unchanged TOAST columns are taken from it. */
   readonly oldFull?: Tuple | null
+  /** Old key image (`K`): unchanged TOAST columns of the key are taken from it. */
+  readonly oldKey?: Tuple | null
   /** The row appended just before is the delete of this row's old key: its TOAST values carry over. */
   readonly moved?: boolean
 }
@@ -75,7 +86,304 @@ export interface ChangeBatchBuilder {
   abandon(): void
 }
 
-/** Signature of `createChangeBatchBuilder` in this file. */
-export type CreateChangeBatchBuilder = (options: ChangeBatchOptions) => ChangeBatchBuilder
-/** Signature of `transactionStamp` in transaction-stamp.ts. */
-export type MakeTransactionStamp = (epoch: number, finalLsn: bigint, committedAtUs: bigint) => TransactionStamp
+/** A batch that holds this many bytes takes no further row. */
+const MAX_BATCH_BYTES = 16 * 1024 * 1024
+
+export function createChangeBatchBuilder(options: ChangeBatchOptions): ChangeBatchBuilder {
+  return new TableBatchBuilder(options)
+}
+
+const OP_NAMES = Object.values(OPS)
+const OP_INDEX: ReadonlyMap<Op, number> = new Map(OP_NAMES.map((op, i) => [op, i]))
+const HEX = Buffer.from('0123456789abcdef', 'latin1')
+
+class TableBatchBuilder implements ChangeBatchBuilder {
+  readonly table: SourceTable
+  rows = 0
+  bytes = 0
+  readonly #options: ChangeBatchOptions
+  readonly #plans: readonly ColumnPlan[]
+  readonly #columns: readonly ColumnBuffer[]
+  readonly #schema
+  readonly #fixedBytes: number
+  readonly #op: ColumnBuffer
+  readonly #position: ColumnBuffer
+  readonly #committedAt: ColumnBuffer
+  readonly #unchanged: ColumnBuffer
+  readonly #isKey: readonly boolean[]
+  /** Columns that no tuple column feeds. */
+  readonly #unfed: readonly number[]
+  readonly #toast: ToastLedger
+  #date = ''
+  #first = '' as Position
+  #lastStamp: TransactionStamp | null = null
+  #lastOrdinal = 0
+
+  constructor(options: ChangeBatchOptions) {
+    const { table, plans, mapping, pool } = options
+    if (plans.length !== table.columns.length) {
+      throw new ConnectorError('INTERNAL', `Table "${table.table}" has ${table.columns.length} columns but ${plans.length} plans`)
+    }
+    this.table = table
+    this.#options = options
+    this.#plans = plans
+    this.#schema = sourceBatchSchema(table, 'changes')
+    const fields = this.#schema.fields as Field[]
+    const fieldType = (i: number) => (fields[i] as Field).type
+    this.#op = new ColumnBuffer('int32', fieldType(0), pool)
+    this.#position = new ColumnBuffer('utf8', fieldType(1), pool)
+    this.#committedAt = new ColumnBuffer('timestamp', fieldType(2), pool)
+    this.#unchanged = new ColumnBuffer('int32', fieldType(3), pool)
+    this.#columns = plans.map((plan, i) => new ColumnBuffer(plan.column.type.kind, fieldType(i + 4), pool))
+    this.#isKey = table.columns.map((column) => table.key.includes(column.id))
+    this.#unfed = table.columns.map((_, i) => i).filter((i) => !mapping.includes(i))
+    this.#fixedBytes = POSITION_BYTES + 16 + 9 * plans.length
+    this.#toast = new ToastLedger(keyIndices(table))
+  }
+
+  accepts(stamp: TransactionStamp): boolean {
+    return this.rows === 0 || (this.rows < MAX_BATCH_ROWS && this.bytes < MAX_BATCH_BYTES && stamp.date === this.#date)
+  }
+
+  append(change: ChangeRow): boolean {
+    if (!this.accepts(change.stamp)) {
+      throw new ConnectorError('INTERNAL', `A batch of "${this.table.table}" was given a row that it does not accept`)
+    }
+    const row = this.rows
+    this.#reserve(row)
+    if (change.tuple === null) this.#nullRow(row)
+    else if (!this.#values(row, change, change.tuple)) return false
+    for (const i of this.#unfed) this.#columns[i]?.setNull(row)
+    this.#metadata(row, change)
+    this.rows++
+    this.bytes += this.#fixedBytes + (change.tuple === null ? 0 : change.tuple.end - change.tuple.start)
+    return true
+  }
+
+  pending(): readonly PendingRow[] {
+    return this.#toast.resolve(this.rows, this.#columns, (row) => OP_NAMES[this.#op.int32[row] as number] as Op)
+  }
+
+  fill(row: number, column: number, value: Uint8Array | null, format: 'text' | 'binary'): void {
+    const plan = this.#plans[column]
+    if (plan === undefined || row >= this.rows)
+      throw new ConnectorError('INTERNAL', `No cell ${row}, ${column} in "${this.table.table}"`)
+    this.#toast.fill(row, column, value === null ? null : { bytes: Buffer.from(value), format })
+  }
+
+  finish(): RowBatch | null {
+    const { rows } = this
+    if (rows === 0) return null
+    this.pending()
+    const { pool } = this.#options
+    const buffers: ArrayBuffer[] = []
+    const unchanged = this.#unchangedNames()
+    const columns = this.#columns.map((column, i) => this.#withToast(column, i, buffers))
+    const metadata = [
+      indexed(this.#op.detach(rows, buffers), this.#schema.fields[0] as Field, OP_NAMES),
+      this.#position.detach(rows, buffers),
+      this.#committedAt.detach(rows, buffers),
+      indexed(this.#unchanged.detach(rows, buffers), this.#schema.fields[3] as Field, unchanged),
+    ]
+    const batch = rowBatch({
+      table: this.table,
+      part: 'changes',
+      schema: this.#schema,
+      children: [...metadata, ...columns],
+      rows,
+      buffers,
+      pool,
+      date: this.#date,
+      first: this.#first,
+      last: rowPosition(this.#lastStamp?.positionPrefix ?? '', this.#lastOrdinal),
+    })
+    this.#toast.clear()
+    this.rows = 0
+    this.bytes = 0
+    return batch
+  }
+
+  abandon(): void {
+    for (const column of [this.#op, this.#position, this.#committedAt, this.#unchanged, ...this.#columns]) column.release()
+    this.#toast.clear()
+    this.rows = 0
+    this.bytes = 0
+  }
+
+  #reserve(row: number): void {
+    if (row < this.#op.capacity) return
+    for (const column of [this.#op, this.#position, this.#committedAt, this.#unchanged, ...this.#columns]) column.reserve(row + 1)
+  }
+
+  #nullRow(row: number): void {
+    for (const column of this.#columns) column.setNull(row)
+  }
+
+  /** False when the row was rejected and taken back. */
+  #values(row: number, change: ChangeRow, tuple: Tuple): boolean {
+    const { bytes } = tuple
+    const { view } = bytes
+    const { mapping } = this.#options
+    if (tuple.columns !== mapping.length) {
+      throw new ConnectorError(
+        'INTERNAL',
+        `A row of "${this.table.table}" has ${tuple.columns} columns instead of ${mapping.length}`,
+      )
+    }
+    let at = tuple.start
+    let missing = false
+    for (let i = 0; i < mapping.length; i++) {
+      const kind = view.getUint8(at++)
+      const hasValue = kind === COLUMN_KIND.binary || kind === COLUMN_KIND.text
+      const length = hasValue ? view.getInt32(at) : 0
+      if (hasValue) at += 4
+      const index = mapping[i] as number
+      if (index >= 0) {
+        if (kind === COLUMN_KIND.unchanged && change.keyOnly !== true) {
+          missing = true
+          this.#unchangedCell(row, index, i, change)
+        } else if (!hasValue || (change.keyOnly === true && !(this.#isKey[index] as boolean))) {
+          ;(this.#columns[index] as ColumnBuffer).setNull(row)
+        } else {
+          const plan = this.#plans[index] as ColumnPlan
+          const column = this.#columns[index] as ColumnBuffer
+          const code =
+            kind === COLUMN_KIND.binary
+              ? decodeBinary(plan.codec, column, row, bytes, at, length)
+              : decodeText(plan.codec, column, row, bytes, at, length)
+          if (code !== 0 && !absorb(this.table, plan, column, row, code)) {
+            this.#reject(change, tuple, index, code)
+            return false
+          }
+        }
+      }
+      at += length
+    }
+    if (missing && change.moved === true) this.#toast.moved(row)
+    return true
+  }
+
+  /** A TOAST value that the new row does not repeat: from the old row if it is whole, else pending. */
+  #unchangedCell(row: number, index: number, position: number, change: ChangeRow): void {
+    const column = this.#columns[index] as ColumnBuffer
+    const old = change.oldFull ?? ((this.#isKey[index] as boolean) ? change.oldKey : null) ?? null
+    const place: Cell | null = old === null ? null : cellOf(old, position)
+    if (old === null || place === null || place.kind === COLUMN_KIND.unchanged) {
+      column.setNull(row)
+      this.#toast.miss(row, index, () => this.#keyTexts(change))
+    } else if (place.kind === COLUMN_KIND.null) column.setNull(row)
+    else {
+      const format = place.kind === COLUMN_KIND.binary ? 'binary' : 'text'
+      this.#cell(index, column, row, { bytes: old.bytes, at: place.at, length: place.length, format })
+    }
+  }
+
+  /** A value that does not come from the row's own tuple. Where its row would be rejected it becomes NULL: the rest of the row is good. */
+  #cell(index: number, column: ColumnBuffer, row: number, value: LateValue): void {
+    const plan = this.#plans[index] as ColumnPlan
+    const decode = value.format === 'binary' ? decodeBinary : decodeText
+    const code = decode(plan.codec, column, row, value.bytes, value.at, value.length)
+    if (code === 0 || absorb(this.table, plan, column, row, code)) return
+    column.setNull(row)
+  }
+
+  #keyTexts(change: ChangeRow): readonly (string | null)[] {
+    const { tuple } = change
+    if (tuple === null) return []
+    return keyIndices(this.table).map((index) => this.#cellText(tuple, this.#options.mapping.indexOf(index), index))
+  }
+
+  #cellText(tuple: Tuple, position: number, index: number): string | null {
+    const place = position < 0 ? null : cellOf(tuple, position)
+    if (place === null || place.kind === COLUMN_KIND.null || place.kind === COLUMN_KIND.unchanged) return null
+    const show = this.#plans[index]?.codec.show ?? null
+    const { bytes } = tuple
+    if (place.kind === COLUMN_KIND.binary && show !== null) return show(bytes, place.at, place.length)
+    return bytes.buffer.toString('utf8', place.at, place.at + place.length)
+  }
+
+  #reject(change: ChangeRow, tuple: Tuple, failed: number, code: number): void {
+    const { onReject, mapping } = this.#options
+    for (const column of this.#columns) column.undo(this.rows)
+    this.#toast.forget(this.rows)
+    const row: Record<string, string | null> = {}
+    this.#plans.forEach(({ column }, index) => {
+      row[column.name] = this.#cellText(tuple, mapping.indexOf(index), index)
+    })
+    onReject({
+      table: this.table.table,
+      column: this.#plans[failed]?.column.name ?? '',
+      position: rowPosition(change.stamp.positionPrefix, change.ordinal),
+      reason: badReason(code),
+      row,
+    })
+  }
+
+  #metadata(row: number, { op, stamp, ordinal }: ChangeRow): void {
+    this.#op.int32[row] = OP_INDEX.get(op) as number
+    this.#committedAt.int64[row] = stamp.committedAtUs
+    this.#unchanged.setNull(row)
+    const column = this.#position
+    column.reserveData(POSITION_BYTES)
+    const { data } = column
+    const { prefix } = stamp
+    let at = column.end
+    for (let i = 0; i < prefix.length; i++) data[at++] = prefix[i] as number
+    for (let shift = 28; shift >= 0; shift -= 4) data[at++] = HEX[(ordinal >>> shift) & 15] as number
+    column.end = at
+    column.offsets[row + 1] = at
+    if (row === 0) {
+      this.#date = stamp.date
+      this.#first = data.toString('latin1', 0, at) as Position
+    }
+    this.#lastStamp = stamp
+    this.#lastOrdinal = ordinal
+  }
+
+  /** Fills the index column of `_unchanged` and returns its dictionary. */
+  #unchangedNames(): readonly string[] {
+    const dictionary = new Map<string, number>()
+    for (const [row, columns] of this.#toast.unresolved()) {
+      const names = columns.map((index) => this.#plans[index]?.column.name ?? '').join(',')
+      const index = dictionary.get(names) ?? dictionary.size
+      dictionary.set(names, index)
+      this.#unchanged.setValid(row)
+      this.#unchanged.int32[row] = index
+    }
+    return [...dictionary.keys()]
+  }
+
+  /** The column, written anew when values for its middle were found later. */
+  #withToast(column: ColumnBuffer, index: number, buffers: ArrayBuffer[]): Data {
+    const found = this.#toast.found(index)
+    if (found === null) return column.detach(this.rows, buffers)
+    const target = column.blank()
+    target.reserve(this.rows)
+    for (let row = 0; row < this.rows; row++) {
+      let from = row
+      let cell = found.get(row)
+      while (cell !== undefined && cell !== null && 'row' in cell) {
+        from = cell.row
+        cell = found.get(from)
+      }
+      if (cell === null) target.setNull(row)
+      else if (cell === undefined) target.copyCell(row, column, from)
+      else this.#cell(index, target, row, { bytes: bytesOf(cell.bytes), at: 0, length: cell.bytes.length, format: cell.format })
+    }
+    column.release()
+    return target.detach(this.rows, buffers)
+  }
+}
+
+type LateValue = { readonly bytes: Bytes; readonly at: number; readonly length: number; readonly format: 'text' | 'binary' }
+
+const rowPosition = (prefix: string, ordinal: number): Position => `${prefix}${ordinal.toString(16).padStart(8, '0')}` as Position
+
+const keyIndices = (table: SourceTable): readonly number[] =>
+  table.key.map((id) => table.columns.findIndex((column) => column.id === id))
+
+/** Int32 data as the indices of a dictionary column. */
+function indexed(indices: Data, field: Field, dictionary: readonly string[]): Data {
+  const { length, nullCount, nullBitmap, values } = indices
+  return makeData({ type: field.type, length, nullCount, nullBitmap, data: values, dictionary: textVector(dictionary) } as never)
+}

@@ -1,12 +1,8 @@
 /** Loads the types that a set of tables uses, and everything these types are made of. */
 
-/**
- * `$1::oid[]`: table oids. One row per type; `pgTypes(rows)` reads them. Needs no privilege beyond reading the catalogue.
- */
-export const TYPES_SQL = /* sql */ `
+const typesFrom = (seed: string): string => /* sql */ `
 with recursive used(oid) as (
-  select a.atttypid from pg_catalog.pg_attribute a
-  where a.attrelid = any($1::oid[]) and a.attnum > 0 and not a.attisdropped
+  ${seed}
   union
   select part.oid
   from used
@@ -46,6 +42,15 @@ join pg_catalog.pg_namespace n on n.oid = t.typnamespace
 join pg_catalog.pg_proc p on p.oid = t.typoutput
 join pg_catalog.pg_namespace pn on pn.oid = p.pronamespace
 `
+
+/**
+ * `$1::oid[]`: table oids. One row per type; `pgTypes(rows)` reads them. Needs no privilege beyond reading the catalogue.
+ */
+export const TYPES_SQL = typesFrom(/* sql */ `select a.atttypid from pg_catalog.pg_attribute a
+  where a.attrelid = any($1::oid[]) and a.attnum > 0 and not a.attisdropped`)
+
+/** The same for types that are named themselves, `$1::oid[]`: a log record may be older than the catalogue. */
+export const TYPES_BY_OID_SQL = typesFrom(/* sql */ `select named.oid from unnest($1::oid[]) named(oid)`)
 
 import { ConnectorError } from '../../errors.ts'
 import type { PgType, PgTypes } from './pg-type.ts'
