@@ -6,19 +6,22 @@ import { dirname, join } from 'node:path'
 export type Scratch = Disposable & {
   readonly dir: string
   readonly path: (...parts: readonly string[]) => string
+  readonly write: (name: string, text: string) => void
   readonly read: (...parts: readonly string[]) => string
 }
 
 export function scratch(files: Readonly<Record<string, string>> = {}): Scratch {
   const dir = mkdtempSync(join(tmpdir(), 'portage-test-'))
   const path = (...parts: readonly string[]): string => join(dir, ...parts)
-  for (const [name, text] of Object.entries(files)) {
+  const write = (name: string, text: string): void => {
     mkdirSync(dirname(path(name)), { recursive: true })
     writeFileSync(path(name), text)
   }
+  for (const [name, text] of Object.entries(files)) write(name, text)
   return {
     dir,
     path,
+    write,
     read: (...parts) => readFileSync(path(...parts), 'utf8'),
     [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
   }
