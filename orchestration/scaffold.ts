@@ -1,7 +1,7 @@
 /** The YAML that `init` writes. Pure: from what was discovered to text. */
 import { EDITOR_COMMENT } from '../config/json-schema.ts'
 import type { DiscoveredTable } from '../connectors/ports.ts'
-import { bytesText, counted, countText } from './format/quantities.ts'
+import { bytesText, counted } from './format/quantities.ts'
 
 export type SourceAddress = {
   readonly host: string
@@ -79,7 +79,7 @@ function found(tables: readonly DiscoveredTable[]): string {
     const { table, estimatedRows, bytes, columns, key, identity } = each
     const keyed =
       key.length === 0 ? 'no key' : `key ${key.map((id) => columns.find((column) => column.id === id)?.name ?? id).join(', ')}`
-    const about = `about ${counted(estimatedRows, 'row')}, ${bytesText(bytes)}, ${countText(columns.length)} columns, ${keyed}, identity ${identity}`
+    const about = `about ${counted(estimatedRows, 'row')}, ${bytesText(bytes)}, ${counted(columns.length, 'column')}, ${keyed}, identity ${identity}`
     return `  #   ${table.padEnd(width)}  ${about}`
   })
   return `  # Found:\n${lines.map(oneLine).join('\n')}\n`

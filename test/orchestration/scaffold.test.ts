@@ -9,7 +9,7 @@ import { scratch } from '../support/scratch.ts'
 
 const repository = (file: string): string => readFileSync(new URL(`../../config/${file}`, import.meta.url), 'utf8')
 
-const table = (name: string, over: Partial<DiscoveredTable> = {}): DiscoveredTable => ({
+const table = (name: string, over: Partial<Pick<DiscoveredTable, 'key' | 'advice'>> = {}): DiscoveredTable => ({
   table: name as TableName,
   id: '1',
   storage: '1',
