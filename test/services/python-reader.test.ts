@@ -8,7 +8,8 @@ import { openFilesystemStore } from '../../connectors/filesystem/store.ts'
 import type { LogicalType } from '../../connectors/logical-type.ts'
 import { MemoryDatabase, type MemoryTransaction } from '../../connectors/memory/database.ts'
 import { positionOf } from '../../connectors/memory/position.ts'
-import { LAKE, runCapture } from '../integrations/capture/capture-harness.ts'
+import { openLog } from '../../integrations/land/log/log.ts'
+import { environment, LAKE, runCapture } from '../integrations/capture/capture-harness.ts'
 import { python } from '../support/python.ts'
 
 const READER = fileURLToPath(new URL('reader/read_lake.py', import.meta.url))
@@ -156,6 +157,12 @@ describe('a reader in Python', () => {
       database.commit(step)
       await runCapture(database, lake.store)
     }
+    const log = await openLog({ store: lake.store, ...LAKE, environment, by: 'test', signal: AbortSignal.timeout(20_000) })
+    // Beyond the first live list, which the reader compares with the commits before it.
+    while (log.state().number < 101) await log.claim(AbortSignal.timeout(20_000))
+    expect(
+      await lake.store.head(`${LAKE.prefix}/_portage/${LAKE.integration}/live/${'100'.padStart(20, '0')}.json`),
+    ).not.toBeNull()
     const commits = await rebuild(lake.directory)
     expect(compare(database, commits)).toBeGreaterThan(2 * steps.length)
     const newest = commits.at(-1)?.tables[LOAN]

@@ -198,3 +198,15 @@ export function namedKeys(state: LogState): Set<string> {
   for (const table of Object.values(state.tables)) for (const { key } of everyFile(table)) keys.add(key)
   return keys
 }
+
+/** Files of snapshots under way that the second state no longer has: they were never live, no reader of any commit needs them. */
+export function voidedFiles(before: LogState, after: LogState): readonly string[] {
+  return Object.entries(before.tables).flatMap(([name, { pending }]) => {
+    const [first] = pending?.files ?? []
+    if (pending === null || first === undefined) return []
+    const now = after.tables[name as TableName]
+    // A snapshot's files stay together: under way, or live.
+    const kept = [now?.pending, now?.base].some((lists) => lists?.files.includes(first))
+    return kept ? [] : pending.files.map(({ key }) => key)
+  })
+}

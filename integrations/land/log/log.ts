@@ -7,7 +7,7 @@ import { ConnectorError, recoveryOf } from '../../../connectors/errors.ts'
 import type { Environment, ObjectStore } from '../../../connectors/ports.ts'
 import { type Commit, type CommitKind, type LogState, PROTOCOL, type TableCommit } from './commit.ts'
 import { decodeCommit, encodeCommit, encodeLiveList } from './encode.ts'
-import { applyCommit, needsClaim } from './fold.ts'
+import { applyCommit, needsClaim, voidedFiles } from './fold.ts'
 import { commitKey, type LakePlace, liveKey, newWriterToken, type WriterRole } from './keys.ts'
 import { openMutex } from './mutex.ts'
 import { catchUp, type LoadedLog, loadLog, loadState, readCommits } from './read.ts'
@@ -88,9 +88,13 @@ export async function openLog(options: LogOptions): Promise<CommitLog> {
       const bytes = encodeCommit(commit)
       signal.throwIfAborted()
       if (await put(commitKey(lake, commit.number), bytes, signal)) {
+        const voided = voidedFiles(loaded.state, next)
         loaded = { ...loaded, state: next, ...(commit.kind === 'claim' ? { claim: commit } : {}) }
         if (commit.kind === 'claim') claimed = commit.number
-        await writeLiveList(signal)
+        await afterwards(`live list ${next.number}`, () => writeLiveList(signal))
+        await afterwards('files of a snapshot that started over', async () => {
+          if (voided.length > 0) await store.delete(voided, signal)
+        })
         return commit
       }
       await rebase(commit, signal)
@@ -148,18 +152,22 @@ export async function openLog(options: LogOptions): Promise<CommitLog> {
     }
   }
 
-  /** The commit before it stands whatever happens here; a missing list costs time only. */
+  /** The commit stands whatever happens here: a missing list costs time only, left files are swept by the next run. */
+  const afterwards = async (subject: string, action: () => Promise<void>): Promise<void> => {
+    try {
+      await action()
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      environment.log('warn', `Commit log of integration "${lake.integration}": ${subject} could not be tended to`, { reason })
+    }
+  }
+
   const writeLiveList = async (signal: AbortSignal): Promise<void> => {
     const { state, live, minWriter } = loaded
     if (state.number - live < LIVE_LIST_EVERY) return
     const list = { protocol: { minReader: PROTOCOL.minReader, minWriter }, integration: lake.integration, state }
-    try {
-      await store.putIfAbsent(liveKey(lake, state.number), encodeLiveList(list), signal)
-      loaded = { ...loaded, live: state.number }
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      environment.log('warn', `Live list ${state.number} of integration "${lake.integration}" could not be written`, { reason })
-    }
+    await store.putIfAbsent(liveKey(lake, state.number), encodeLiveList(list), signal)
+    loaded = { ...loaded, live: state.number }
   }
 
   return {

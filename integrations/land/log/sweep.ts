@@ -1,4 +1,4 @@
-/** Deletes what crashed runs left: data files of earlier claims that no commit ever named. */
+/** Deletes what crashed runs left: data files of earlier claims that no commit ever named, or that never became live. */
 import type { ObjectStore } from '../../../connectors/ports.ts'
 import type { LogState } from './commit.ts'
 import { namedKeys } from './fold.ts'
@@ -13,7 +13,8 @@ export const SWEEP_COMMITS = 1_000
 
 /**
  * Keys deleted. Must run after our claim `claimed` is committed: from then on no earlier writer can name a file. Files of
- * maintenance are left alone, so are files that a commit once named and a later one removed (time travel reads them).
+ * maintenance are left alone, so are files that were once live (time travel reads them). Chunks of a snapshot that started
+ * over never were.
  */
 export async function sweep(
   store: ObjectStore,
@@ -30,10 +31,26 @@ export async function sweep(
   }
   if (unnamed.size === 0) return []
   const from = Math.min(...unnamed.values())
+  const pending = new Map<string, string[]>()
   for await (const { tables } of readCommits(store, lake, { from, to: run.claimed, signal })) {
-    for (const { added } of Object.values(tables)) for (const { key } of added ?? []) unnamed.delete(key)
+    for (const [table, change] of Object.entries(tables)) {
+      if (change.dropped || change.snapshot?.start !== undefined) pending.delete(table)
+      for (const { key, part } of change.added ?? []) {
+        if (part === 'base' && change.snapshot !== undefined) underWay(pending, table).push(key)
+        else unnamed.delete(key)
+      }
+      if (change.snapshot?.complete !== true) continue
+      for (const key of underWay(pending, table)) unnamed.delete(key)
+      pending.delete(table)
+    }
   }
   const keys = [...unnamed.keys()]
   await store.delete(keys, signal)
   return keys
+}
+
+function underWay(pending: Map<string, string[]>, table: string): string[] {
+  const files = pending.get(table) ?? []
+  pending.set(table, files)
+  return files
 }

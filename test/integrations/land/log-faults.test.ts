@@ -143,6 +143,21 @@ describe('a lost answer', () => {
 })
 
 describe('two writers', () => {
+  test('a commit that is held back until another run has claimed is fenced', async () => {
+    const real = memory()
+    const claimed = Promise.withResolvers<void>()
+    const slow = faultyStore(real, (call) =>
+      isLog(call) && call.key === commitKey(LAKE, 3) ? { kind: 'hold', until: claimed.promise } : null,
+    )
+    const first = await begin(slow, 'alpha:1')
+    const attempt = step(slow, first, 1)
+    const second = await begin(real, 'beta:2')
+    claimed.resolve()
+    await expect(attempt).rejects.toMatchObject({ code: 'FENCED' })
+    expect(await second.sweep(NEVER)).toHaveLength(1)
+    expect(second.state()).toMatchObject({ number: 3, claim: second.writer, position: null })
+  })
+
   test('the newer claim fences the older one, which is told by whom', async () => {
     const store = memory()
     const first = await begin(store, 'alpha:1')
@@ -207,6 +222,61 @@ describe('two writers', () => {
     const compact = (log: CommitLog) => log.append(() => ({ kind: 'maintenance', tables: { [LOAN]: { removed } } }), NEVER)
     await compact(one)
     await expect(compact(two)).rejects.toThrow('of which 0 are live')
+  })
+})
+
+describe('chunks of a snapshot that starts over', () => {
+  const chunk = { id: 'a', from: null, to: null, by: 'ctid' }
+  const start = (generation: number) => ({
+    generation,
+    start: { storage: 's', plan: [chunk, { ...chunk, id: 'b' }] },
+    done: {},
+    complete: false,
+  })
+
+  async function withChunk(store: ObjectStore, log: CommitLog): Promise<FileEntry> {
+    const file = entry(log, 'base', 1)
+    await store.putIfAbsent(file.key, new Uint8Array([1]))
+    const snapshot = { ...start(1), done: { a: at(1) } }
+    await log.append(() => ({ kind: 'snapshot', tables: { [LOAN]: { snapshot, added: [file] } } }), NEVER)
+    return file
+  }
+
+  test('are deleted by the commit that voids them', async () => {
+    const store = memory()
+    const log = await begin(store)
+    const file = await withChunk(store, log)
+    expect(await dataKeys(store)).toEqual([file.key])
+    await log.append(() => ({ kind: 'snapshot', tables: { [LOAN]: { snapshot: start(2) } } }), NEVER)
+    expect(await dataKeys(store)).toEqual([])
+  })
+
+  test('are swept by the next run when that commit was the last thing that happened', async () => {
+    const real = memory()
+    const dying = faultyStore(real, ({ operation }) => (operation === 'delete' ? { kind: 'die' } : null))
+    const first = await begin(dying)
+    const file = await withChunk(dying, first)
+    await first.append(() => ({ kind: 'snapshot', tables: { [LOAN]: { snapshot: start(2) } } }), NEVER)
+    expect(await dataKeys(real)).toEqual([file.key])
+    const second = await begin(real)
+    expect(await second.sweep(NEVER)).toEqual([file.key])
+  })
+
+  test('stay while the snapshot is under way and after it is complete, also when a later one replaces it', async () => {
+    const store = memory()
+    const first = await begin(store)
+    const [one, two] = [await withChunk(store, first), entry(first, 'base', 2)]
+    await store.putIfAbsent(two.key, new Uint8Array([1]))
+    const second = await begin(store)
+    expect(await second.sweep(NEVER)).toEqual([two.key])
+    await store.putIfAbsent(two.key, new Uint8Array([1]))
+    const snapshot = { generation: 1, done: { b: at(2) }, complete: true }
+    await second.append(() => ({ kind: 'snapshot', tables: { [LOAN]: { snapshot, added: [two] } } }), NEVER)
+    const replaced = { ...start(2), done: { a: at(5), b: at(5) }, complete: true }
+    await second.append(() => ({ kind: 'snapshot', tables: { [LOAN]: { snapshot: replaced } } }), NEVER)
+    const third = await begin(store)
+    expect(await third.sweep(NEVER)).toEqual([])
+    expect(await dataKeys(store)).toEqual([one.key, two.key].sort())
   })
 })
 

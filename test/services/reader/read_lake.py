@@ -98,6 +98,32 @@ def fold_table(table, change, subject):
         table["pending"] = None
 
 
+def check_live_list(lake, prefix, integration, number, state):
+    """A live list, where there is one, must say what the fold says."""
+    path = lake / prefix / "_portage" / quote(integration, safe="-_.") / "live" / f"{number:020d}.json"
+    if not path.is_file():
+        return
+    live = json.loads(path.read_bytes())
+    expect(live["protocol"]["minReader"] <= 1, f"live list {number} needs a newer reader")
+
+    def summary(tables):
+        def keys(files):
+            return sorted(file["key"] for file in files)
+
+        return {
+            name: (
+                table["schema"],
+                keys(table["changes"]),
+                table["base"] and (table["base"]["boundary"], keys(table["base"]["files"])),
+                table["pending"] and (table["pending"]["generation"], table["pending"]["done"], keys(table["pending"]["files"])),
+            )
+            for name, table in tables.items()
+        }
+
+    expect(live["state"]["number"] == number and live["state"]["position"] == state["position"], f"live list {number} is of another commit")
+    expect(summary(live["state"]["tables"]) == summary(state["tables"]), f"live list {number} differs from the commits before it")
+
+
 # ---------------------------------------------------------------------------------------------------- data files
 
 
@@ -321,6 +347,7 @@ def main():
     last = None
     for commit in read_commits(options.lake, options.prefix, options.integration):
         fold(state, commit)
+        check_live_list(options.lake, options.prefix, options.integration, commit["number"], state)
         last = commit
         if options.at == commit["number"] or (options.at is None and not options.newest):
             print(json.dumps(describe(files, state, commit, options), ensure_ascii=False))
