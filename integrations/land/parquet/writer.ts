@@ -25,7 +25,7 @@ export type ParquetWriterOptions = FileWriterOptions & {
   readonly rowGroupRows?: number
   /** Of values before compression. Default: 64 MiB. */
   readonly rowGroupBytes?: number
-  /** Default: 16,384. A multiple of 8. */
+  /** Default: 32,768. A multiple of 8. */
   readonly pageRows?: number
   /** Default: 1 MiB. A larger single value has a page of its own. */
   readonly pageBytes?: number
@@ -33,7 +33,7 @@ export type ParquetWriterOptions = FileWriterOptions & {
 
 const ROW_GROUP_ROWS = 131_072
 const ROW_GROUP_BYTES = 64 * 1024 * 1024
-const PAGE_ROWS = 16_384
+const PAGE_ROWS = 32_768
 const PAGE_BYTES = 1024 * 1024
 
 /** A page index waits in memory for the end of the file: small beside the row groups it describes. */
