@@ -36,10 +36,9 @@ function* candidateNames(table: TableName): Generator<string, never> {
   for (let n = 2; ; n++) yield `${schema}_${name}_${n}`
 }
 
-/** Tables of `public` first, then by age; ids that are numbers compare as numbers. */
+/** Older first, so that a table that comes later renames none; ids that are numbers compare as numbers. */
 function byRank(a: NamedTable, b: NamedTable): number {
-  const isPublic = (each: NamedTable) => Number(each.table.startsWith('public.'))
-  return isPublic(b) - isPublic(a) || byAge(a.id, b.id) || (a.table < b.table ? -1 : 1)
+  return byAge(a.id, b.id) || (a.table < b.table ? -1 : 1)
 }
 
 function byAge(a: string, b: string): number {

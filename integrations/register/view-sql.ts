@@ -79,7 +79,7 @@ function value(column: Column, schema: TableSchema, dialect: Dialect, names: { o
 function historySql(names: Naming, scans: TableScans): string {
   const row = [...names.metadataPhysical, ...names.physical]
   return lines(
-    `select ${list([...names.metadata, ...names.values])}`,
+    `select\n  ${rows([...names.metadata, ...names.values])}`,
     'from (',
     indent(`select ${list(row)}\nfrom ${scans.base}\nunion all\nselect ${list(row)}\nfrom ${scans.changes}`),
     ') h',
@@ -124,7 +124,7 @@ function overlaySql(table: RelationShape, names: Naming, scans: TableScans): str
     `where ${aboveFloor(names, 'c')}`,
   )
   return lines(
-    `select ${list(names.values)}`,
+    `select\n  ${rows(names.values)}`,
     'from (',
     indent(
       lines(
@@ -152,7 +152,7 @@ function overlaySql(table: RelationShape, names: Naming, scans: TableScans): str
 /** A keyed table whose base was read at several positions: a key may stand in it twice, and a change may be older than it. */
 function newestSql(table: RelationShape, names: Naming, scans: TableScans): string {
   return lines(
-    `select ${list(names.values)}`,
+    `select\n  ${rows(names.values)}`,
     'from (',
     indent(
       lines(
@@ -216,5 +216,6 @@ function nullSafe(dialect: Dialect, left: string, right: string): string {
 
 const lines = (...parts: readonly string[]): string => parts.join('\n')
 const list = (items: readonly string[]): string => items.join(', ')
+const rows = (items: readonly string[]): string => items.join(',\n  ')
 const indent = (text: string): string => text.replace(/^/gm, '  ')
 const qualified = (alias: string, names: readonly string[]): readonly string[] => names.map((name) => `${alias}.${name}`)
