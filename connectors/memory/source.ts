@@ -3,11 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ChangeSet, Position, RowBatch, SourceTable } from '../change.ts'
 import { ConnectorError } from '../errors.ts'
 import type { Chunk, Environment, FollowRequest, PrepareRequest, Source, SourceScope } from '../ports.ts'
+import { inScope } from '../table-patterns.ts'
 import { recordBatch } from './arrow-batch.ts'
 import { ChangeSetBuilder } from './change-sets.ts'
 import { MemoryDatabase, type StoredRow } from './database.ts'
 import { commitOf, epochOf, positionOf } from './position.ts'
-import { inScope } from './scope.ts'
 
 export type MemorySource = Source & { readonly database: MemoryDatabase }
 

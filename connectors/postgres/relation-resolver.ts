@@ -1,0 +1,210 @@
+/** From a Relation message to the table it describes: catalogue, alignment, plans, and what changed since it was last recorded. */
+import { type SourceColumn, type SourceTable, tableName } from '../change.ts'
+import { ConnectorError } from '../errors.ts'
+import type { SourceScope } from '../ports.ts'
+import { inScope } from '../table-patterns.ts'
+import { type CatalogueColumn, type CatalogueTable, readCatalogue } from './catalogue.ts'
+import type { Session } from './connect.ts'
+import type { ColumnPlan } from './decode/column-plan.ts'
+import { initialValue } from './decode/initial-value.ts'
+import type { PgTypes } from './decode/pg-type.ts'
+import type { Relation } from './decode/pgoutput.ts'
+import { pgTypes, TYPES_BY_OID_SQL, type TypeRow } from './decode/type-catalogue.ts'
+import { planCatalogueColumn } from './planned-table.ts'
+import { alignRelation } from './relation-align.ts'
+
+export type ResolvedRelation = {
+  readonly source: SourceTable
+  /** One per column of `source`, in its order, which is the order of the tuples. */
+  readonly plans: readonly ColumnPlan[]
+  /** Where the rows are now; null when the table is gone. Names by attnum. */
+  readonly current: { readonly schema: string; readonly name: string; readonly columns: ReadonlyMap<number, string> } | null
+  /** Null when it is as recorded. */
+  readonly change: { readonly rewritten: boolean } | null
+}
+
+/**
+ * Null for a table outside the scope. `xid` is the transaction whose change follows. Throws `SCHEMA` when the columns cannot
+ * be told apart: nothing has been handed over or acknowledged then.
+ */
+export async function resolveRelation(
+  session: Session,
+  scope: SourceScope,
+  { relation, xid, known }: { readonly relation: Relation; readonly xid: number; readonly known: readonly SourceTable[] },
+): Promise<ResolvedRelation | null> {
+  const name = tableName(relation.schema, relation.name)
+  if (!inScope(scope.tables, name)) return null
+  const oid = String(relation.oid)
+  const [catalogue = null] = await readCatalogue(session, { oids: [oid] })
+  const spelled = await spellTypes(session, relation)
+  const typeOids = relation.columns.map((column) => column.typeOid)
+  const types = pgTypes(await session.rows<TypeRow>(TYPES_BY_OID_SQL, [typeOids], 'Reading the types of a changed table'))
+  const recorded = known.find((table) => table.id === oid) ?? known.find((table) => table.table === name) ?? null
+  return describeRelation({ name, relation, xid, scope, catalogue, spelled, types, recorded })
+}
+
+export type RelationFacts = {
+  readonly name: SourceTable['table']
+  readonly relation: Relation
+  readonly xid: number
+  readonly scope: SourceScope
+  readonly catalogue: CatalogueTable | null
+  /** `format_type` of each relation column. */
+  readonly spelled: readonly string[]
+  readonly types: PgTypes
+  readonly recorded: SourceTable | null
+}
+
+/** The pure part of `resolveRelation`. */
+export function describeRelation(facts: RelationFacts): ResolvedRelation {
+  const { name, relation, scope, catalogue, spelled, types, recorded } = facts
+  const id = String(relation.oid)
+  const same = recorded !== null && recorded.id === id ? recorded : null
+  const { ids, guessed } = align(facts, same)
+  const before = new Map((same?.columns ?? []).map((column) => [column.id, column]))
+  const now = new Map((catalogue?.columns ?? []).map((column) => [column.id, column]))
+  const plans: ColumnPlan[] = []
+  const columns = relation.columns.map((column, index): SourceColumn => {
+    const columnId = ids[index] ?? 0
+    const live = now.get(columnId)
+    const plan = planCatalogueColumn(
+      name,
+      {
+        id: columnId,
+        name: column.name,
+        typeOid: column.typeOid,
+        typmod: column.typmod,
+        sourceType: spelled[index] ?? '',
+        notNull: live?.notNull ?? before.get(columnId)?.nullable === false,
+      },
+      types,
+      scope,
+    )
+    plans.push(plan)
+    return { ...plan.column, ...described(name, plan, live, before.get(columnId)) }
+  })
+  const comment = catalogue === null ? same?.comment : (catalogue.comment ?? undefined)
+  const source: SourceTable = {
+    table: name,
+    id,
+    storage: catalogue?.storage ?? same?.storage ?? '',
+    definition: catalogue?.definition ?? same?.definition ?? '',
+    columns,
+    key: keyOf(relation, ids, catalogue, same),
+    identity: relation.identity,
+    ...(comment === undefined ? {} : { comment }),
+  }
+  const current =
+    catalogue === null
+      ? null
+      : {
+          schema: catalogue.schema,
+          name: catalogue.name,
+          columns: new Map(catalogue.columns.map((column) => [column.id, column.name])),
+        }
+  return { source, plans, current, change: changeOf(recorded, source, guessed) }
+}
+
+function align(facts: RelationFacts, same: SourceTable | null): { readonly ids: readonly number[]; readonly guessed: boolean } {
+  const { name, relation, spelled, catalogue, xid } = facts
+  const alignment = alignRelation({
+    relation: relation.columns.map((column, index) => ({ name: column.name, sourceType: spelled[index] ?? '' })),
+    known: same?.columns ?? null,
+    catalogue: catalogue?.columns ?? null,
+    dropped: catalogue?.dropped ?? [],
+  })
+  if ('ids' in alignment) return { ids: alignment.ids, guessed: false }
+  if ('readings' in alignment && catalogue !== null) {
+    const ids = laterReading(alignment.readings, catalogue, xid)
+    if (ids !== null) return { ids, guessed: true }
+  }
+  throw new ConnectorError(
+    'SCHEMA',
+    `Table "${name}" was altered in a way that its log records do not explain: they list the columns ` +
+      `(${relation.columns.map((column) => `"${column.name}"`).join(', ')}), which can be matched to the catalogue in more than one way or in none. ` +
+      `Nothing of it was taken over. Run "portage resync" for the table`,
+  )
+}
+
+/**
+ * Of two readings that differ by a column that was dropped and added again under the same name and type: the one that
+ * fits the order of the transactions. It is evidence, not proof, so the table is read again as well.
+ */
+function laterReading(
+  readings: readonly (readonly number[])[],
+  catalogue: CatalogueTable,
+  xid: number,
+): readonly number[] | null {
+  const [one, other, third] = readings
+  if (one === undefined || other === undefined || third !== undefined) return null
+  const live = new Map(catalogue.columns.map((column) => [column.id, column]))
+  const onlyIn = (left: readonly number[], right: readonly number[]) => left.filter((id) => !right.includes(id))
+  const newer = onlyIn(one, other).every((id) => live.has(id)) ? one : other
+  const older = newer === one ? other : one
+  const added = onlyIn(newer, older).map((id) => live.get(id))
+  const definedBy = added.map((column) => column?.xmin)
+  if (added.length === 0 || definedBy.includes(undefined)) return null
+  const visible = definedBy.every((by) => by !== undefined && isLater(xid, by))
+  const hidden = definedBy.every((by) => by !== undefined && isLater(by, xid))
+  return visible ? newer : hidden ? older : null
+}
+
+/** Transaction ids wrap at 2^32. */
+const isLater = (xid: number, than: number): boolean => xid === than || ((xid - than) | 0) > 0
+
+function described(
+  table: SourceTable['table'],
+  plan: ColumnPlan,
+  live: CatalogueColumn | undefined,
+  before: SourceColumn | undefined,
+): Partial<SourceColumn> {
+  const comment = live === undefined ? before?.comment : (live.comment ?? undefined)
+  const initial =
+    live === undefined ? before?.initial : live.missing === null ? undefined : initialValue(table, plan, live.missing)
+  return { ...(comment === undefined ? {} : { comment }), ...(initial === undefined ? {} : { initial }) }
+}
+
+/** The identity's columns are marked in the message; their order, and a key under identity full, are the catalogue's. */
+function keyOf(
+  relation: Relation,
+  ids: readonly number[],
+  catalogue: CatalogueTable | null,
+  recorded: SourceTable | null,
+): readonly number[] {
+  const marked = ids.filter((_, index) => relation.columns[index]?.key)
+  const byMark = relation.identity === 'default' || relation.identity === 'index'
+  for (const key of [catalogue?.key, recorded?.key]) {
+    if (key === undefined || !key.every((id) => ids.includes(id))) continue
+    if (!byMark || marked.length === 0 || (key.length === marked.length && marked.every((id) => key.includes(id)))) return key
+  }
+  return byMark ? marked : []
+}
+
+function changeOf(recorded: SourceTable | null, now: SourceTable, guessed: boolean): ResolvedRelation['change'] {
+  if (recorded === null) return { rewritten: false }
+  const explained = recorded.storage === now.storage && recorded.definition === now.definition
+  if (explained && shape(recorded) === shape(now)) return null
+  const redefined = recorded.storage !== now.storage && recorded.definition !== now.definition
+  return { rewritten: guessed || recorded.id !== now.id || redefined }
+}
+
+function shape(table: SourceTable): string {
+  const columns = table.columns.map(({ id, name, type, sourceType, nullable, comment }) => [
+    id,
+    name,
+    type,
+    sourceType,
+    nullable,
+    comment,
+  ])
+  return JSON.stringify([table.table, table.id, columns, table.key, table.identity, table.comment])
+}
+
+async function spellTypes(session: Session, relation: Relation): Promise<readonly string[]> {
+  const rows = await session.rows<{ spelled: string | null }>(
+    /* sql */ `select format_type(c.oid, c.typmod) as spelled from unnest($1::oid[], $2::int4[]) with ordinality c(oid, typmod, n) order by n`,
+    [relation.columns.map((column) => column.typeOid), relation.columns.map((column) => column.typmod)],
+    'Reading the types of a changed table',
+  )
+  return rows.map((row) => row.spelled ?? '')
+}

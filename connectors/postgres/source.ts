@@ -1,0 +1,192 @@
+/** The `Source` port over one Postgres database. Nothing is connected before the first call that needs it. */
+import type { Position } from '../change.ts'
+import { ConnectorError } from '../errors.ts'
+import type { Environment, Prepared, PrepareRequest, Source, SourceScope } from '../ports.ts'
+import type { CatalogueTable } from './catalogue.ts'
+import { readCatalogue } from './catalogue.ts'
+import { check } from './check.ts'
+import { planChunks, readChunk } from './chunks.ts'
+import { createBufferPool } from './decode/buffer-pool.ts'
+import { cutAt, decodePosition } from './decode/position.ts'
+import { discover } from './discover.ts'
+import { follow } from './follow.ts'
+import { quoteIdentifier, quoteLiteral } from './identifiers.ts'
+import { readIdentity, refuseOther } from './identity.ts'
+import { emitMessage, insertedLsn } from './log-end.ts'
+import type { PostgresOptions } from './options.ts'
+import { readPlannedTables } from './planned-table.ts'
+import { ensurePublication, isOurs, publishedOids, readPublication } from './publication.ts'
+import type { ReplicationStream } from './replication-stream.ts'
+import { connectorError } from './server-error.ts'
+import { Sessions } from './sessions.ts'
+import { ensureSlot, readSlot, slotInUse } from './slot.ts'
+import { holdSnapshot } from './snapshot.ts'
+import { tableErrors } from './table-problems.ts'
+
+export function createPostgresSource(options: PostgresOptions, scope: SourceScope, environment: Environment): Source {
+  const sessions = new Sessions(options, scope.integration)
+  const pool = createBufferPool()
+  let epoch = 1
+  let stream: ReplicationStream | null = null
+  let acknowledged: bigint | null = null
+
+  const prepare = async (request: PrepareRequest, signal: AbortSignal, onWait: (message: string) => void): Promise<Prepared> => {
+    epoch = request.epoch
+    await using control = await sessions.acquire(signal)
+    const identity = await identityOf(control, signal)
+    if (request.identity !== null) refuseOther(request.identity, identity)
+    const catalogue = await readCatalogue(control, { patterns: scope.tables })
+    refuseTables(scope, catalogue)
+    // Before the slot: decoding looks the publication up in the catalogue as of each change.
+    await ensurePublication(control, { name: scope.publication, integration: scope.integration, tables: catalogue })
+    await refuseUnpublished(control, catalogue)
+    const from = request.from === null ? null : decodePosition(request.from).lsn
+    const slot = await ensureSlot(
+      { name: scope.slot, database: identity.database, from, takeOver: request.takeOver },
+      { control, replication: () => sessions.replication(signal), environment, onWait, signal },
+    )
+    const tables = await readPlannedTables(control, scope)
+    return { identity, tables: tables.map((table) => table.source), start: request.from ?? cutAt(epoch, slot) }
+  }
+
+  const refuseUnpublished = async (
+    control: Parameters<typeof publishedOids>[0],
+    catalogue: readonly CatalogueTable[],
+  ): Promise<void> => {
+    const published = await publishedOids(control, scope.publication)
+    const missing = catalogue.find((table) => !published.has(table.oid))
+    if (missing === undefined) return
+    throw new ConnectorError(
+      'SOURCE_SETUP',
+      `Publication "${scope.publication}" does not carry "${missing.schema}.${missing.name}". Add the table to it, or name another publication`,
+    )
+  }
+
+  const identityOf = async (control: Parameters<typeof readIdentity>[1], signal: AbortSignal) => {
+    await using replication = await sessions.replication(signal)
+    return readIdentity(replication, control)
+  }
+
+  const endStream = async (): Promise<void> => {
+    const ending = stream
+    stream = null
+    await ending?.[Symbol.asyncDispose]()
+  }
+
+  return {
+    kind: 'postgres',
+    identity: async (signal) => {
+      await using control = await sessions.acquire(signal)
+      return identityOf(control, signal)
+    },
+    discover: async (signal) => {
+      await using control = await sessions.acquire(signal)
+      return discover(control, scope)
+    },
+    check: (signal) => check(sessions, scope, signal),
+    prepare,
+    describe: async (signal) => {
+      await using control = await sessions.acquire(signal)
+      const tables = await readPlannedTables(control, scope)
+      // After the catalogue: what it showed was committed, and commit records precede visibility.
+      const at = cutAt(epoch, await insertedLsn(control))
+      return { tables: tables.map((table) => table.source), at }
+    },
+    holdSnapshot: async (signal, onWait) => {
+      await using control = await sessions.acquire(signal)
+      const session = await sessions.replication(signal)
+      return holdSnapshot({ session, control, epoch, environment, onWait, signal })
+    },
+    planChunks: (table, signal) => planChunks(sessions, table, signal),
+    readChunk: (request, signal) => readChunk({ sessions, scope, pool }, request, signal),
+    follow: async function* (request, signal) {
+      // A stream that was left open for late acknowledgements still holds the slot.
+      await endStream()
+      const onStream = (started: ReplicationStream): void => {
+        stream = started
+        if (acknowledged !== null) started.acknowledge(acknowledged)
+      }
+      yield* follow({ sessions, scope, environment, onStream }, request, signal)
+    },
+    acknowledge: async (cut: Position) => {
+      const { lsn } = decodePosition(cut)
+      if (acknowledged === null || lsn > acknowledged) acknowledged = lsn
+      stream?.acknowledge(lsn)
+    },
+    health: async (signal) => {
+      await using control = await sessions.acquire(signal)
+      const slot = await readSlot(control, scope.slot)
+      return {
+        retainedBytes: slot?.retainedBytes ?? null,
+        lagBytes: slot?.lagBytes ?? null,
+        walStatus: slot?.walStatus ?? null,
+        active: slot === null ? null : slot.activePid !== null,
+        acknowledged: slot === null || slot.confirmed === null ? null : cutAt(epoch, slot.confirmed),
+      }
+    },
+    head: async (signal) => {
+      await using control = await sessions.acquire(signal)
+      return cutAt(epoch, await emitMessage(control, 'head'))
+    },
+    remove: async ({ dryRun }, signal) => {
+      await endStream()
+      await using control = await sessions.acquire(signal)
+      return remove(control, scope, dryRun)
+    },
+    [Symbol.asyncDispose]: async () => {
+      await endStream()
+      await sessions[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function refuseTables(scope: SourceScope, tables: readonly CatalogueTable[]): void {
+  if (tables.length === 0) {
+    throw new ConnectorError(
+      'NOT_FOUND',
+      `No table matches ${scope.tables.map((pattern) => `"${pattern}"`).join(', ')}. Correct source.tables`,
+    )
+  }
+  const found = tables.flatMap((table) =>
+    tableErrors(table).map((finding) => `Table "${table.schema}.${table.name}" ${finding.problem}. Cure: ${finding.cure}`),
+  )
+  if (found.length === 0) return
+  const reserved = tables.some((table) =>
+    tableErrors(table).some((finding) => finding.problem.includes('keeps for its own metadata')),
+  )
+  throw new ConnectorError(reserved ? 'SCHEMA' : 'SOURCE_SETUP', found.join('; '))
+}
+
+async function remove(control: Parameters<typeof readSlot>[0], scope: SourceScope, dryRun: boolean): Promise<readonly string[]> {
+  const steps: { readonly says: string; readonly sql: string | null }[] = []
+  const slot = await readSlot(control, scope.slot)
+  if (slot !== null) {
+    if (slot.activePid !== null) throw await slotInUse(control, scope.slot, slot.activePid)
+    steps.push({
+      says: `drop replication slot "${scope.slot}"`,
+      sql: `select pg_drop_replication_slot(${quoteLiteral(scope.slot)})`,
+    })
+  }
+  if ((await readPublication(control, scope.publication)) !== null) {
+    const ours = await isOurs(control, scope.publication, scope.integration)
+    steps.push(
+      ours
+        ? {
+            says: `drop publication "${scope.publication}"`,
+            sql: `drop publication if exists ${quoteIdentifier(scope.publication)}`,
+          }
+        : { says: `keep publication "${scope.publication}": it was not made by Portage`, sql: null },
+    )
+  }
+  if (!dryRun) {
+    for (const { says, sql } of steps) {
+      if (sql === null) continue
+      try {
+        await control.client.query(sql)
+      } catch (error) {
+        throw connectorError(error, `To ${says}`)
+      }
+    }
+  }
+  return steps.map((step) => step.says)
+}
