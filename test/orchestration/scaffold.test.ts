@@ -13,6 +13,7 @@ const table = (name: string, over: Partial<Pick<DiscoveredTable, 'key' | 'advice
   table: name as TableName,
   id: '1',
   storage: '1',
+  definition: '1',
   columns: [{ id: 1, name: 'id', type: { kind: 'int64' }, sourceType: 'bigint', nullable: false }],
   key: [1],
   identity: 'default',
