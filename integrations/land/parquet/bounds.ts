@@ -60,7 +60,7 @@ export function boundsOfInt64(page: GrowingBytes, count: number): Bounds {
   return exact((BigInt(minHigh) << 32n) | BigInt(minLow), (BigInt(maxHigh) << 32n) | BigInt(maxLow))
 }
 
-/** "NaNs should not be written to min or max": they are counted instead. */
+/** NaNs are counted, and in no bound. */
 function boundsOfFloats(values: Float32Array | Float64Array, first: number, count: number): Bounds {
   let min = Number.POSITIVE_INFINITY
   let max = Number.NEGATIVE_INFINITY

@@ -17,11 +17,11 @@ const EMPTY = new Uint8Array(0)
 
 /**
  * Null where the format forbids one or the bounds are unknown: "If all non-null values of a page are NaN, a column index
- * must not be written for this column chunk" (TYPE_ORDER).
+ * must not be written for this column chunk" (TYPE_ORDER). Nor for a page with any NaN, see `writeStatistics`.
  */
 export function columnIndex(pages: readonly IndexedPage[], codec: PhysicalCodec, floating: boolean): Uint8Array | null {
   const nullPages = pages.map((page) => page.nulls === page.rows)
-  if (pages.some((page, i) => nullPages[i] === false && page.bounds.range === null)) return null
+  if (pages.some(({ bounds }, i) => bounds.nans > 0 || (nullPages[i] === false && bounds.range === null))) return null
   const bytes = (which: 'min' | 'max') =>
     pages.map(({ bounds }) => (bounds.range === null ? EMPTY : codec.boundBytes(bounds.range[which], which)))
   const thrift = new ThriftWriter()

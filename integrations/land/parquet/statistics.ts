@@ -10,7 +10,8 @@ export type ChunkStatistics = {
 }
 
 /**
- * Writes the fields of the struct. The deprecated `min` and `max` stay out: they are ordered by signed comparison whatever
+ * Writes the fields of the struct. Bounds beside a NaN would be legal ("computed from non-NaN values only"), but engines to
+ * which NaN is the greatest value (DuckDB, Spark, PostgreSQL) skip such chunks and lose rows. The deprecated `min` and `max` stay out: they are ordered by signed comparison whatever
  * the type, and readers that need them know to distrust them.
  */
 export function writeStatistics(
@@ -22,7 +23,7 @@ export function writeStatistics(
   thrift.i64Field(3, statistics.nulls)
   const { bounds } = statistics
   if (bounds === null) return
-  if (bounds.range !== null) {
+  if (bounds.range !== null && bounds.nans === 0) {
     thrift.binaryField(5, codec.boundBytes(bounds.range.max, 'max'))
     thrift.binaryField(6, codec.boundBytes(bounds.range.min, 'min'))
     thrift.boolField(7, bounds.range.maxExact)
