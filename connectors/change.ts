@@ -76,6 +76,8 @@ export type Column = {
   readonly comment?: string
   /** The source no longer has it; files keep it as nulls. */
   readonly dropped?: true
+  /** Dropped together with an earlier table of this name, whose id this is; `id` is that table's. */
+  readonly formerTable?: string
   /**
    * The value that rows at positions below `before` have for this column although their files lack it
    * (`ADD COLUMN … DEFAULT constant`); `text` in the canonical rendering. Views apply it.

@@ -3,10 +3,11 @@
  * version before a file is written under it, and tables whose landed rows it made stale are queued for a new snapshot.
  */
 import type { Position, SourceTable, TableName, TableSchema } from '../../connectors/change.ts'
-import type { SnapshotStep, TableCommit, TableState } from '../land/log/commit.ts'
+import type { TableCommit } from '../land/log/commit.ts'
 import type { CommitDraft, CommitLog } from '../land/log/log.ts'
 import type { Emit } from './events.ts'
 import type { SchemaDifference } from './physical-columns.ts'
+import { snapshotWanted } from './snapshot-wanted.ts'
 import { encodeTokens, rowsRewritten } from './storage-token.ts'
 import { TableBook } from './table-book.ts'
 
@@ -82,12 +83,6 @@ export class SchemaKeeper {
       await this.#log.append(() => ({ kind: 'schema', tables: { [table.table]: { storage } } }), signal)
     }
   }
-}
-
-/** A generation without a plan: the table is in need of a snapshot, and the next run knows it. */
-function snapshotWanted(table: TableState | undefined): SnapshotStep {
-  const generation = 1 + Math.max(table?.base?.generation ?? 0, table?.pending?.generation ?? 0)
-  return { generation, start: { storage: encodeTokens({ storage: '', definition: '' }), plan: [] }, done: {}, complete: false }
 }
 
 /** A schema difference in words, for progress and reports. */
