@@ -186,7 +186,7 @@ class BinaryCopyDecoder implements CopyDecoder {
         plan.copyFormat === 'binary'
           ? decodeBinary(plan.codec, column, row, bytes, at, length)
           : decodeText(plan.codec, column, row, bytes, at, length)
-      if (code !== 0 && !absorb(this.#options.table, plan, column, row, code)) {
+      if (code !== 0 && !absorb(this.#options.table.table, plan, column, row, code)) {
         this.#reject(bytes, start, i, code)
         return false
       }

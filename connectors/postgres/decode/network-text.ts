@@ -17,8 +17,7 @@ export function inetText({ buffer }: Bytes, at: number): string {
 function ipv6Text(address: Uint8Array): string {
   const words = Array.from({ length: 8 }, (_, i) => ((address[2 * i] ?? 0) << 8) | (address[2 * i + 1] ?? 0))
   const run = longestZeroRun(words)
-  const embedsIpv4 =
-    run.start === 0 && (run.length === 6 || (run.length === 7 && words[7] !== 1) || (run.length === 5 && words[5] === 0xffff))
+  const embedsIpv4 = run.start === 0 && (run.length === 6 || (run.length === 5 && words[5] === 0xffff))
   const shown = embedsIpv4 ? 6 : 8
   const hex = (from: number, to: number) => words.slice(from, Math.max(from, to)).map((word) => word.toString(16))
   const tail = embedsIpv4 ? [address.subarray(12).join('.')] : []

@@ -44,12 +44,20 @@ export function planColumn(column: CatalogueColumn, types: PgTypes, context: Pla
   return {
     column: { id: column.id, name: column.name, type: logical, sourceType: column.sourceType, nullable: column.nullable },
     type,
-    select: binary !== null ? quoted : `pg_catalog.textin(${type.output}(${quoted}))`,
+    select: binary !== null ? quoted : outputText(type, quoted),
     copyFormat: binary !== null ? 'binary' : 'text',
     streamBinary: binary !== null || !type.hasSend,
     onBadValue,
     codec: codecOf(type, logical, { text, json }),
   }
+}
+
+/**
+ * SQL for the text that the type's output function prints. (`::text` is another function for inet, bool, char and more. The
+ * cast takes a domain off: `enum_out`, `array_out` and the like refuse one.)
+ */
+export function outputText(type: PgType, expression: string): string {
+  return `pg_catalog.textin(${type.output}(${expression}::${quoteIdentifier(type.schema)}.${quoteIdentifier(type.name)}))`
 }
 
 const TEXT: LogicalType = { kind: 'utf8', format: 'text' }

@@ -1,5 +1,5 @@
 /** What becomes of a value that its column cannot hold. */
-import type { SourceTable } from '../../change.ts'
+import type { TableName } from '../../change.ts'
 import { BAD, badValueError } from './bad-value.ts'
 import type { ColumnBuffer } from './column-buffer.ts'
 import type { ColumnPlan } from './column-plan.ts'
@@ -8,7 +8,7 @@ import type { ColumnPlan } from './column-plan.ts'
  * Policy `null`: the cell becomes NULL and true is returned. `reject`: false, the row must be taken back. Otherwise throws
  * (`text` has no bad values but malformed ones, its column is text from the start).
  */
-export function absorb(table: SourceTable, plan: ColumnPlan, column: ColumnBuffer, row: number, code: number): boolean {
+export function absorb(table: TableName, plan: ColumnPlan, column: ColumnBuffer, row: number, code: number): boolean {
   if (code !== BAD.malformed) {
     if (plan.onBadValue === 'null') {
       column.setNull(row)
@@ -16,5 +16,5 @@ export function absorb(table: SourceTable, plan: ColumnPlan, column: ColumnBuffe
     }
     if (plan.onBadValue === 'reject') return false
   }
-  throw badValueError(table.table, plan, code)
+  throw badValueError(table, plan, code)
 }

@@ -1,0 +1,33 @@
+/** What rows written before `ADD COLUMN … DEFAULT constant` hold (`pg_attribute.attmissingval`). */
+
+import type { TableName } from '../../change.ts'
+import { arrowType } from '../../logical-type.ts'
+import { parseArrayLiteral } from './array-literal.ts'
+import { createBufferPool } from './buffer-pool.ts'
+import { bytesOf } from './bytes.ts'
+import { canonicalText } from './canonical-text.ts'
+import { ColumnBuffer } from './column-buffer.ts'
+import type { ColumnPlan } from './column-plan.ts'
+import { decodeText } from './decode-value.ts'
+import { absorb } from './row-policy.ts'
+
+/**
+ * `missing`: `attmissingval::text`, read under `DECODE_SETTINGS`; null when the column has none (older rows are NULL).
+ * The text is the canonical rendering of the value as the column carries it. A value that the type cannot hold becomes
+ * NULL under the policies `null` and `reject`, and throws `BAD_VALUE` under `error`.
+ */
+export function initialValue(table: TableName, plan: ColumnPlan, missing: string | null): { readonly text: string | null } {
+  if (missing === null) return { text: null }
+  const [item] = parseArrayLiteral(missing, plan.type.delimiter).items
+  if (typeof item !== 'string') return { text: null }
+  const { type } = plan.column
+  const column = new ColumnBuffer(type.kind, arrowType(type), createBufferPool())
+  column.reserve(1)
+  const bytes = bytesOf(Buffer.from(item, 'utf8'))
+  const code = decodeText(plan.codec, column, 0, bytes, 0, bytes.buffer.length)
+  if (code !== 0) {
+    absorb(table, plan, column, 0, code)
+    return { text: null }
+  }
+  return { text: canonicalText(type, column.detach(1, []), 0) }
+}
