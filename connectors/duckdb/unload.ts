@@ -53,7 +53,7 @@ async function copyOut(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, number>> {
   await using database = await openForReading(file)
-  return interruptible(database, signal, 'an unload', async () => {
+  return await interruptible(database, signal, 'an unload', async () => {
     // On lines of its own, so that a comment at the end of the query cannot swallow the parenthesis.
     await database.run(
       `copy (\n${sql.replace(/;\s*$/, '')}\n) to ${text(directory)} (format parquet, compression zstd, file_size_bytes ${FILE_BYTES}, filename_pattern 'part-{i}', overwrite_or_ignore true)`,

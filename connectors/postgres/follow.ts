@@ -199,7 +199,7 @@ class Follower {
 
   async #head(): Promise<bigint> {
     await using session = await this.#tools.sessions.acquire(this.#signal)
-    return flushedLsn(session)
+    return await flushedLsn(session)
   }
 
   /** Finishes a table's open batch with the values that the log left out. */
@@ -255,7 +255,7 @@ class Follower {
     if (state === '55006') {
       await using session = await sessions.acquire(this.#signal)
       const pid = /PID (\d+)/.exec(message)?.[1]
-      return slotInUse(session, scope.slot, pid === undefined ? null : Number(pid))
+      return await slotInUse(session, scope.slot, pid === undefined ? null : Number(pid))
     }
     if (state === '42704' || state === '55000') {
       const cure = 'Run "portage resync" to take new snapshots'

@@ -64,7 +64,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
 
   const identityOf = async (control: Parameters<typeof readIdentity>[1], signal: AbortSignal) => {
     await using replication = await sessions.replication(signal)
-    return readIdentity(replication, control)
+    return await readIdentity(replication, control)
   }
 
   const endStream = async (): Promise<void> => {
@@ -77,11 +77,11 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     kind: 'postgres',
     identity: async (signal) => {
       await using control = await sessions.acquire(signal)
-      return identityOf(control, signal)
+      return await identityOf(control, signal)
     },
     discover: async (signal) => {
       await using control = await sessions.acquire(signal)
-      return discover(control, scope)
+      return await discover(control, scope)
     },
     check: (signal) => check(sessions, scope, signal),
     prepare,
@@ -95,7 +95,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     holdSnapshot: async (signal, onWait) => {
       await using control = await sessions.acquire(signal)
       const session = await sessions.replication(signal)
-      return holdSnapshot({ session, control, epoch, environment, onWait, signal })
+      return await holdSnapshot({ session, control, epoch, environment, onWait, signal })
     },
     planChunks: (table, signal) => planChunks(sessions, table, signal),
     readChunk: (request, signal) => readChunk({ sessions, scope, pool }, request, signal),
@@ -131,7 +131,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     remove: async ({ dryRun }, signal) => {
       await endStream()
       await using control = await sessions.acquire(signal)
-      return remove(control, scope, dryRun)
+      return await remove(control, scope, dryRun)
     },
     [Symbol.asyncDispose]: async () => {
       await endStream()
