@@ -32,6 +32,8 @@ export async function openDatabase(path: string | null, options: OpenOptions): P
     const connection = await instance.connect()
     const run = async (sql: string) => void (await connection.run(sql))
     await run("set TimeZone = 'UTC'")
+    // Files never change once committed, and a relation reads the footers of its change files several times.
+    await run('set parquet_metadata_cache = true')
     if (options.temporaryDirectory !== null) await run(`set temp_directory = ${text(options.temporaryDirectory)}`)
     return {
       connection,
