@@ -24,6 +24,7 @@ export class Sessions implements AsyncDisposable {
   }
 
   async acquire(signal: AbortSignal): Promise<Lease> {
+    if (signal.aborted) throw connectorError(signal.reason, 'Opening a session', signal)
     let session = this.#idle.pop()
     while (session !== undefined && session.broken() !== null) session = this.#idle.pop()
     const held = session ?? (await connect(this.#options, { integration: this.#integration, kind: 'sql', signal }))

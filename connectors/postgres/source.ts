@@ -32,6 +32,8 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
 
   const prepare = async (request: PrepareRequest, signal: AbortSignal, onWait: (message: string) => void): Promise<Prepared> => {
     epoch = request.epoch
+    // A stream that was left open for late acknowledgements still holds the slot.
+    await endStream()
     await using control = await sessions.acquire(signal)
     const identity = await identityOf(control, signal)
     if (request.identity !== null) refuseOther(request.identity, identity)
@@ -100,7 +102,6 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     planChunks: (table, signal) => planChunks(sessions, table, signal),
     readChunk: (request, signal) => readChunk({ sessions, scope, pool }, request, signal),
     follow: async function* (request, signal) {
-      // A stream that was left open for late acknowledgements still holds the slot.
       await endStream()
       const onStream = (started: ReplicationStream): void => {
         stream = started

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type ChangeSet, METADATA_COLUMNS } from '../../../connectors/change.ts'
+import { MemoryDatabase, type MemoryRow, type MemoryTransaction } from '../../../connectors/memory/database.ts'
 import { createMemorySource } from '../../../connectors/memory/source.ts'
+import { type SourceStep, type SourceSubject, type SourceValues, sourceContract } from '../../contracts/source.ts'
 
 const INT = { kind: 'int64' } as const
 const TEXT = { kind: 'utf8', format: 'text' } as const
@@ -66,3 +68,72 @@ async function take(sets: AsyncIterable<ChangeSet>, count: number): Promise<Chan
   }
   return taken
 }
+
+sourceContract('memory', async (): Promise<SourceSubject> => {
+  const database = new MemoryDatabase()
+  const open = () =>
+    createMemorySource({ database, scope: { tables: ['public.*', '!public.ignored'] }, chunkRows: 7, maxSetRows: 65_536 })
+  const source = open()
+  const type = (name: 'int' | 'text') => (name === 'int' ? INT : TEXT)
+  const row = (values: SourceValues): MemoryRow =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value === 'number' ? BigInt(value) : value]))
+  return {
+    source,
+    another: async () => open(),
+    rewrite: async (table) => database.rewrite(table),
+    contents: async (table) =>
+      database
+        .contents(table)
+        .map((found) =>
+          Object.fromEntries(Object.entries(found).map(([name, value]) => [name, value === null ? null : String(value)])),
+        ),
+    run: async (...steps) =>
+      database.commit((tx) => {
+        for (const step of steps) apply(tx, step)
+      }),
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  }
+
+  function apply(tx: MemoryTransaction, step: SourceStep): void {
+    switch (step.do) {
+      case 'create': {
+        const columns = Object.entries(step.columns).map(([name, kind]) => ({ name, type: type(kind) }))
+        tx.createTable(step.table, { columns, key: step.key })
+        return
+      }
+      case 'insert':
+        tx.insert(step.table, ...step.rows.map(row))
+        return
+      case 'fill':
+        tx.insert(
+          step.table,
+          ...Array.from({ length: step.count }, (_, i) => row({ id: step.from + i, name: `row ${step.from + i}` })),
+        )
+        return
+      case 'update':
+        tx.update(step.table, row(step.where), row(step.set))
+        return
+      case 'delete':
+        tx.delete(step.table, row(step.where))
+        return
+      case 'truncate':
+        tx.truncate(step.table)
+        return
+      case 'add':
+        tx.addColumn(step.table, {
+          name: step.column,
+          type: type(step.type),
+          ...(step.initial === undefined ? {} : { initial: step.initial }),
+        })
+        return
+      case 'drop':
+        tx.dropColumn(step.table, step.column)
+        return
+      case 'rename':
+        tx.renameColumn(step.table, step.column, step.to)
+        return
+      default:
+        step satisfies never
+    }
+  }
+})
