@@ -23,6 +23,7 @@ import { integrationNamed } from '../session.ts'
 import { VERSION } from '../version.ts'
 import { type Comparison, compareTable, isEqual } from './compare.ts'
 import { DEMO_INTEGRATION, type DemoPlaces, demoPlaces, writeDemoConfig } from './demo-config.ts'
+import { lockDemo } from './demo-lock.ts'
 import { nextCommands, reportLines } from './demo-report.ts'
 import { loadBook } from './load-book.ts'
 import { type BookTable, bookSize, loanBook } from './loan-book.ts'
@@ -51,6 +52,7 @@ export async function runDemo(options: DemoOptions): Promise<ExitCode> {
   const places = demoPlaces(resolve(options.dir ?? join('.portage', 'demo')))
   const say = (text: string) => io.stdout.write(`${text}\n`)
 
+  await using _lock = await lockDemo(places.dir)
   await using server = await startPostgres({ signal })
   await writeDemoConfig(places, server.url)
   await using client = await connect(server)

@@ -53,7 +53,7 @@ async function compare(...statements: readonly string[]): Promise<Comparison> {
   instance.closeSync()
   const environment = createEnvironment({ stateDir: dir, level: 'silent', redact: (text) => text })
   await using warehouse = await openDuckdbWarehouse({ path }, environment)
-  return compareTable(
+  return await compareTable(
     database.client,
     warehouse,
     { schema: 'public', name: 'Odd "name', relation: 'odd' },

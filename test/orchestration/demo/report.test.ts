@@ -1,10 +1,11 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadConfiguration } from '../../../config/load.ts'
 import { tableName } from '../../../connectors/change.ts'
 import { demoPlaces, writeDemoConfig } from '../../../orchestration/demo/demo-config.ts'
+import { lockDemo } from '../../../orchestration/demo/demo-lock.ts'
 import { nextCommands, reportLines } from '../../../orchestration/demo/demo-report.ts'
 
 const loan = { table: tableName('public', 'loan'), snapshotRows: 3, changes: 4, files: 2, bytes: 2048, rejects: 0 }
@@ -47,6 +48,21 @@ test('the configuration of the demo is one that Portage reads, with the address 
     expect([...connections.values()].map(({ connector }) => connector)).toEqual(['postgres', 'filesystem', 'duckdb'])
     expect(await readFile(join(places.config, 'connections.yaml'), 'utf8')).not.toContain('hidden')
     expect((await stat(join(places.config, 'database-url'))).mode & 0o777).toBe(0o600)
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+})
+
+test('a directory has one demo at a time; one that died is no obstacle', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'portage-demo-'))
+  try {
+    {
+      await using _held = await lockDemo(join(dir, 'demo'))
+      await expect(lockDemo(join(dir, 'demo'))).rejects.toThrow(`process ${process.pid}`)
+    }
+    // No process has a number beyond the largest that Linux gives.
+    await writeFile(join(dir, 'demo.lock'), '4194305')
+    await using _taken = await lockDemo(join(dir, 'demo'))
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
