@@ -43,6 +43,7 @@ export function createLines(
   const lastAt = new Map<string, number>()
   const complete = new Set<string>()
   let since: Totals = { commits: 0, rows: 0, bytes: 0 }
+  let current = false
   const startedAt = now().getTime()
   const say = (text: string): void => line(`${now().toISOString().slice(11, 19)} ${printable(text)}`)
   /** True when enough time has passed since the last line about `subject`. */
@@ -76,6 +77,7 @@ export function createLines(
         return
       }
       case 'commit':
+        if (event.commit === 'snapshot') return
         since = {
           commits: since.commits + 1,
           rows: event.tables.reduce((sum, { rows }) => sum + rows, since.rows),
@@ -83,7 +85,11 @@ export function createLines(
         }
         return
       case 'follow': {
-        if (quiet || !due('follow')) return
+        const arrived = event.current && !current
+        current = event.current
+        if (quiet || (since.rows === 0 && !arrived)) return
+        if (!arrived && lastAt.has('follow') && !due('follow')) return
+        lastAt.set('follow', now().getTime())
         const landed = `${counted(since.rows, 'row')} (${bytesText(since.bytes)}) in ${counted(since.commits, 'commit')}`
         since = { commits: 0, rows: 0, bytes: 0 }
         say(`follow: ${landed}, ${lagText(event, now())}`)

@@ -2,7 +2,7 @@
 import type { LoadedIntegration } from '../config/integration.ts'
 import { ConfigurationError } from '../config/problems.ts'
 import { ConnectorError } from '../connectors/errors.ts'
-import type { ObjectStore } from '../connectors/ports.ts'
+import type { Environment, ObjectStore, Source } from '../connectors/ports.ts'
 import { type AuditEvent, type AuditKind, appendAudit } from './audit.ts'
 import type { CommandContext } from './command-context.ts'
 import { EXIT, recoveryOfAny } from './exit-codes.ts'
@@ -35,6 +35,8 @@ const LATER_DEADLINE_MS: Readonly<Record<RunMode, number>> = {
   forever: 24 * 3_600_000,
 }
 
+/** Between two looks at lag and slot, for metrics. */
+const HEALTH_EVERY_MS = 5_000
 const RECORD_TIMEOUT_MS = 30_000
 
 export async function runCommand(context: CommandContext, options: RunCommandOptions): Promise<void> {
@@ -97,6 +99,10 @@ function attempts(
       }
       const options = { config: integration, source, store, warehouses, mode, takeOver, dryRun, environment, by, claims }
       let summary: RunSummary
+      const ended = new AbortController()
+      const watching = dryRun
+        ? Promise.resolve()
+        : watchHealth(source, environment, emit, AbortSignal.any([signal, ended.signal]))
       try {
         summary = await runIntegration(options, signal, told)
       } catch (error) {
@@ -106,6 +112,9 @@ function attempts(
           await record(store, { event: 'run.fail', details: { code } }).catch(() => undefined)
         }
         throw error
+      } finally {
+        ended.abort()
+        await watching
       }
       const { outcome, commit, commits, transactions } = summary
       // The signal has been used up by a graceful stop; what was done is recorded all the same.
@@ -122,4 +131,21 @@ function attempts(
       },
     },
   )
+}
+
+/** Emits the source's health until the signal; one that cannot be asked is not the run's problem. */
+async function watchHealth(
+  source: Source,
+  environment: Environment,
+  emit: (event: ProgressEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await environment.sleep(HEALTH_EVERY_MS, signal)
+      emit({ kind: 'health', health: await source.health(signal) })
+    } catch (error) {
+      if (!signal.aborted) environment.log('debug', 'The source did not tell its health', { error: String(error) })
+    }
+  }
 }
