@@ -76,8 +76,11 @@ class Follower {
     this.#binary = streamFormat(tables.flatMap((table) => table.plans)) === 'binary'
     const session = await sessions.replication(this.#signal)
     const sink = {
-      message: (bytes: Bytes, start: number, end: number) => this.#noticed(this.#assembler.message(bytes, start, end)),
-      keepAlive: (walEnd: bigint) => this.#noticed(this.#assembler.keepAlive(walEnd)),
+      // While a request is being served nothing more is taken: a set must not grow, nor a request be replaced, meanwhile.
+      message: (bytes: Bytes, start: number, end: number) =>
+        this.#assembler.request === null ? this.#noticed(this.#assembler.message(bytes, start, end)) : TAKE.again,
+      keepAlive: (walEnd: bigint) =>
+        this.#assembler.request === null ? this.#noticed(this.#assembler.keepAlive(walEnd)) : TAKE.again,
     }
     const { lsn: from } = decodePosition(this.#request.from)
     // The backlog ends here: what is committed now lies before the message that is written now.
@@ -152,10 +155,10 @@ class Follower {
     const flushAt = this.#assembler.openedAt === null ? Number.POSITIVE_INFINITY : this.#assembler.openedAt + flush.intervalMs
     const beatAt = heartbeatMs > 0 && !this.#heartbeatSent ? this.#lastCutAt + heartbeatMs : Number.POSITIVE_INFINITY
     if (now >= flushAt) {
-      if (!this.#assembler.inTransaction) return this.#take()
+      if (!this.#assembler.inTransaction) return this.#takeNow()
       this.#assembler.wanted = true
     } else if (now >= beatAt) {
-      if (this.#assembler.position > this.#lastCut && !this.#assembler.inTransaction) return this.#take()
+      if (this.#assembler.position > this.#lastCut && !this.#assembler.inTransaction) return this.#takeNow()
       await this.#heartbeat()
     }
     const waitUntil = Math.min(
@@ -175,6 +178,12 @@ class Follower {
     if (this.#assembler.target !== null && this.#assembler.position >= this.#assembler.target) this.#assembler.wanted = true
   }
 
+  #takeNow(): Promise<ChangeSet> {
+    this.#assembler.request = { kind: 'set' }
+    return this.#take()
+  }
+
+  /** Only while a `set` request holds the stream. */
   async #take(): Promise<ChangeSet> {
     for (const table of this.#assembler.openTables()) await this.#close(table)
     const between = !this.#assembler.inTransaction
