@@ -48,6 +48,7 @@ function outputOf(stream: Writable & { readonly isTTY?: boolean; readonly column
       if (!stream.write(chunk)) await once(stream, 'drain')
     },
     isTerminal: stream.isTTY === true,
-    columns: () => stream.columns ?? 80,
+    // Some pseudo terminals say 0.
+    columns: () => stream.columns || 80,
   }
 }

@@ -44,14 +44,14 @@ export function createLines(
   const complete = new Set<string>()
   let since: Totals = { commits: 0, rows: 0, bytes: 0 }
   let current = false
-  const startedAt = now().getTime()
   const say = (text: string): void => line(`${now().toISOString().slice(11, 19)} ${printable(text)}`)
-  /** True when enough time has passed since the last line about `subject`. */
+  /** True when enough time has passed since the last line about `subject`, or since it was first asked about. */
   const due = (subject: string): boolean => {
     const at = now().getTime()
-    if (at - (lastAt.get(subject) ?? startedAt) < LINE_EVERY_MS) return false
+    const last = lastAt.get(subject)
+    if (last !== undefined && at - last < LINE_EVERY_MS) return false
     lastAt.set(subject, at)
-    return true
+    return last !== undefined
   }
 
   const emit = (event: ProgressEvent): void => {
