@@ -35,6 +35,14 @@ export type Ledger = {
 
 export const EMPTY_LEDGER: Ledger = { commit: null, relations: new Map(), foreign: new Map() }
 
+/** Whether Portage made this database. */
+export async function hasLedger(database: Database): Promise<boolean> {
+  const found = await database.rows(
+    `select 1 from duckdb_tables() where schema_name = ${text(LEDGER_SCHEMA)} and table_name = 'registered'`,
+  )
+  return found.length > 0
+}
+
 export async function readRegistered(database: Database, owner: Owner): Promise<Registered | null> {
   const rows = await database.rows(`select "commit" from ${LEDGER_SCHEMA}.registered where ${ownedBy(owner)}`)
   const commit = rows[0]?.[0]

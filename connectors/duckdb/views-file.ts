@@ -4,11 +4,15 @@ import { dirname } from 'node:path'
 import { ConnectorError } from '../errors.ts'
 import type { Environment } from '../ports.ts'
 import { type Database, type OpenOptions, openDatabase } from './instance.ts'
+import { hasLedger } from './ledger.ts'
 import { withFileLock } from './lock.ts'
 
 export type ViewsFile = {
   readonly path: string
-  /** Opens the newest file for reading; null when nothing was ever registered. A later swap does not disturb it. */
+  /**
+   * Opens the newest file for reading; null when nothing was ever registered. A later swap does not disturb it. Throws
+   * `CORRUPT` for a damaged file and `CONFIGURATION` for a database of someone else.
+   */
   read(): Promise<Database | null>
   /**
    * Hands a writable copy of the newest file (or a new one) to the work and swaps it in when the work returns true. Readers
@@ -34,15 +38,27 @@ export function viewsFile(
       )
     }
   }
+  const read = async (): Promise<Database | null> => {
+    if (!(await exists(path))) return null
+    const database = await openAt(path, 'read')
+    if (await hasLedger(database)) return database
+    await database[Symbol.asyncDispose]()
+    throw new ConnectorError(
+      'CONFIGURATION',
+      `DuckDB file "${path}" was not made by Portage, which replaces its file of views as a whole. Give the connection another "path"`,
+    )
+  }
   return {
     path,
-    read: async () => ((await exists(path)) ? openAt(path, 'read') : null),
+    read,
     replace: (signal, work) =>
       withFileLock(path, environment, signal, async () => {
         await mkdir(dirname(path), { recursive: true })
         await discard(next)
         try {
-          if (await exists(path)) await copyFile(path, next)
+          const current = await read()
+          await current?.[Symbol.asyncDispose]()
+          if (current !== null) await copyFile(path, next)
           let changed: boolean
           {
             await using database = await openAt(next, 'write')

@@ -180,6 +180,22 @@ describe('the views file of a DuckDB warehouse', () => {
     expect(await warehouse.check(signal)).toHaveLength(1)
   })
 
+  test('a database of someone else is neither read nor replaced', async () => {
+    {
+      await using database = await openDatabase(path, { ...READ, access: 'write' })
+      await database.run('create table mine as select 42 as answer')
+    }
+    for (const call of [
+      () => warehouse.query('select 1', signal),
+      async () => warehouse.register(request(1, [await loan(ids(1))]), signal),
+    ]) {
+      const error = await failure(call())
+      expect([error.code, error.message.includes(path)]).toEqual(['CONFIGURATION', true])
+    }
+    await using database = await openDatabase(path, READ)
+    expect(await database.rows('select answer from mine')).toEqual([[42]])
+  })
+
   test('a query before the first registration says what to run', async () => {
     const error = await failure(warehouse.query('select 1', signal))
     expect([error.code, error.message.includes('portage register')]).toEqual(['NOT_FOUND', true])
