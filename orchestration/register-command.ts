@@ -4,6 +4,7 @@ import { registerCommit } from '../integrations/register/register.ts'
 import type { CommandContext } from './command-context.ts'
 import { UsageError } from './exit-codes.ts'
 import { printRows } from './output.ts'
+import { recordAudit } from './record-audit.ts'
 import { integrationNamed, openSession } from './session.ts'
 
 export type RegisterCommandOptions = {
@@ -14,7 +15,7 @@ export type RegisterCommandOptions = {
 }
 
 export async function registerNow(context: CommandContext, options: RegisterCommandOptions): Promise<void> {
-  const { configuration, opener } = openSession(context)
+  const { configuration, opener, environment, by } = openSession(context)
   const integration = integrationNamed(configuration, options.integration)
   if (integration.register.length === 0) {
     throw new UsageError(`Integration "${integration.name}" names no warehouse. Add "register:" to ${integration.file}`)
@@ -28,6 +29,10 @@ export async function registerNow(context: CommandContext, options: RegisterComm
   for (const { connection, schema } of integration.register) {
     await using warehouse = await opener.warehouse(connection)
     const outcome = await registerCommit({ integration: name, schema, state, store, warehouse, dryRun, repair }, signal)
+    if (!dryRun && !outcome.upToDate) {
+      const details = { connection, schema, commit: outcome.commit, repair }
+      await recordAudit({ store, integration, environment, by }, { event: 'register', details })
+    }
     rows.push({ connection, schema, newest: state.number, ...outcome })
   }
   await printRows(context, rows, {

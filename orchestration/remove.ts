@@ -6,6 +6,7 @@ import { openLog } from '../integrations/land/log/log.ts'
 import type { CommandContext } from './command-context.ts'
 import { bytesText, counted } from './format/quantities.ts'
 import { openIntegration } from './open-integration.ts'
+import { recordAudit } from './record-audit.ts'
 import { integrationNamed, openSession, type Session } from './session.ts'
 
 export type RemoveOptions = { readonly integration: string; readonly data: boolean; readonly yes: boolean }
@@ -35,6 +36,8 @@ export async function removeIntegration(context: CommandContext, options: Remove
   await source.remove({ dryRun: false }, signal)
   await removeRelations(integration, warehouses, false, signal)
   if (options.data) await deleteData(integration, store, signal)
+  const { environment, by } = session
+  await recordAudit({ store, integration, environment, by }, { event: 'remove', details: { data: options.data } })
   await print(`Removed. ${integration.file} is yours to delete`)
 }
 

@@ -14,6 +14,8 @@ export type RetryOptions = {
   readonly maxMs?: number
   /** Told before each pause. */
   readonly onAttempt?: (failed: { readonly attempt: number; readonly error: unknown; readonly pauseMs: number }) => void
+  /** Told when the deadline has passed, before the last error is thrown. */
+  readonly onGiveUp?: (gaveUp: { readonly attempts: number; readonly forMs: number }) => void
   /** Default: the recovery of the error's code. */
   readonly recovery?: (error: unknown) => Recovery
 }
@@ -41,7 +43,11 @@ export async function retry<Result>(work: (attempt: Attempt) => Promise<Result>,
       if (signal.aborted || (options.recovery ?? recoveryOfAny)(error) !== 'retry') throw error
       failures += 1
       const pauseMs = backOffMs(failures, { baseMs, maxMs, random: environment.random })
-      if (environment.now().getTime() + pauseMs - progressAt > options.deadlineMs()) throw error
+      const forMs = environment.now().getTime() - progressAt
+      if (forMs + pauseMs > options.deadlineMs()) {
+        options.onGiveUp?.({ attempts: number, forMs })
+        throw error
+      }
       options.onAttempt?.({ attempt: number, error, pauseMs })
       await environment.sleep(pauseMs, signal)
     }

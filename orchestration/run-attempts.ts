@@ -3,13 +3,14 @@ import type { LoadedIntegration } from '../config/integration.ts'
 import { ConfigurationError } from '../config/problems.ts'
 import { ConnectorError } from '../connectors/errors.ts'
 import type { Environment, ObjectStore, Source } from '../connectors/ports.ts'
-import { type AuditEvent, type AuditKind, appendAudit } from './audit.ts'
 import type { CommandContext } from './command-context.ts'
 import { EXIT, recoveryOfAny } from './exit-codes.ts'
+import { counted, durationText } from './format/quantities.ts'
 import { createRunMetrics } from './metrics.ts'
 import { serveMetrics } from './metrics-server.ts'
 import { openIntegration } from './open-integration.ts'
 import { createProgress } from './progress.ts'
+import { type AuditNote, recordAudit } from './record-audit.ts'
 import { retry } from './retry.ts'
 import { runIntegration } from './run.ts'
 import { printSummary } from './run-summary.ts'
@@ -37,7 +38,6 @@ const LATER_DEADLINE_MS: Readonly<Record<RunMode, number>> = {
 
 /** Between two looks at lag and slot, for metrics. */
 const HEALTH_EVERY_MS = 5_000
-const RECORD_TIMEOUT_MS = 30_000
 
 export async function runCommand(context: CommandContext, options: RunCommandOptions): Promise<void> {
   const session = openSession(context)
@@ -74,14 +74,7 @@ function attempts(
   const claims = { writer: null }
   let worked = false
   let begun = false
-  const record = async (
-    store: ObjectStore,
-    { event, details }: { readonly event: AuditKind; readonly details: AuditEvent['details'] },
-  ): Promise<void> => {
-    const at = environment.now().toISOString()
-    const limit = AbortSignal.timeout(RECORD_TIMEOUT_MS)
-    await appendAudit(store, integration.lake.prefix, { at, by, integration: integration.name, event, details }, limit)
-  }
+  const record = (store: ObjectStore, draft: AuditNote) => recordAudit({ store, integration, environment, by }, draft)
   return retry(
     async ({ progressed }) => {
       const told = (event: ProgressEvent): void => {
@@ -128,6 +121,10 @@ function attempts(
       onAttempt: ({ attempt, error, pauseMs }) => {
         const text = context.redaction.redact(error instanceof Error ? error.message : String(error))
         emit({ kind: 'attempt', attempt, error: text, pauseMs })
+      },
+      onGiveUp: ({ attempts: count, forMs }) => {
+        const text = `giving up after ${counted(count, 'attempt')}: nothing has worked for ${durationText(forMs)}`
+        emit({ kind: 'warning', message: text })
       },
     },
   )
