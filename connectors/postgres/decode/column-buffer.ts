@@ -24,6 +24,7 @@ const WIDTHS: Readonly<Record<LogicalKind, number>> = {
 }
 
 const NO_BUFFER = new ArrayBuffer(0)
+const INITIAL_ROWS = 64
 const INITIAL_DATA_BYTES = 4096
 /** Offsets are signed 32-bit. */
 export const MAX_DATA_BYTES = 0x7fff_ffff - SPARE_BYTES
@@ -58,6 +59,7 @@ export class ColumnBuffer {
   readonly #width: number
   readonly #variable: boolean
   #dataBytes = INITIAL_DATA_BYTES
+  #firstRows = INITIAL_ROWS
 
   constructor(kind: LogicalKind, type: DataType, pool: BufferPool) {
     this.kind = kind
@@ -70,8 +72,7 @@ export class ColumnBuffer {
   /** Makes room for `rows` rows. */
   reserve(rows: number): void {
     if (rows <= this.capacity) return
-    const capacity = Math.max(64, this.capacity)
-    this.#growRows(Math.max(rows, capacity * 2))
+    this.#growRows(Math.max(rows, this.capacity === 0 ? this.#firstRows : this.capacity * 2))
   }
 
   #growRows(rows: number): void {
@@ -310,12 +311,13 @@ export class ColumnBuffer {
       buffers.push(this.data.buffer as ArrayBuffer)
       const values = new Uint8Array(this.data.buffer, 0, this.end)
       data = makeData({ ...common, valueOffsets: this.offsets.subarray(0, rows + 1), data: values } as never)
-      // Batches of a table resemble each other.
       this.#dataBytes = Math.max(INITIAL_DATA_BYTES, this.end)
     } else {
       const values = this.kind === 'bool' ? bytes : this.kind === 'decimal' ? rows * 4 : rows
       data = makeData({ ...common, data: array.subarray(0, values) } as never)
     }
+    // Batches of a table resemble each other: the next one starts with room for as many rows.
+    this.#firstRows = Math.max(INITIAL_ROWS, rows)
     this.#forget()
     return data
   }

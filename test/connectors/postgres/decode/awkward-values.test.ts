@@ -109,7 +109,13 @@ const GOOD: Readonly<Record<string, string>> = {
 }
 
 test('unbounded numeric keeps every digit, NaN and infinities included', async () => {
-  const values = ['0.1000', '12345678901234567890123456789012345678901234567890.12345678901234567890', 'NaN', 'Infinity', '-Infinity']
+  const values = [
+    '0.1000',
+    '12345678901234567890123456789012345678901234567890.12345678901234567890',
+    'NaN',
+    'Infinity',
+    '-Infinity',
+  ]
   for (const read of await everyWay('numeric', values, 'error')) expect(rowsOf(await read()).map(({ v }) => v)).toEqual(values)
 })
 

@@ -31,7 +31,7 @@ export async function planTable(
   const { rows: columns } = await client.query(
     /* sql */ `select a.attrelid::int8::text as relation, a.attnum as id, a.attname as name, a.atttypid::int8::text as type,
       a.atttypmod as typmod, a.attnotnull as required, format_type(a.atttypid, a.atttypmod) as spelled,
-      coalesce(i.indkey::int2[] @> array[a.attnum], false) as key
+      array_position(i.indkey::int2[], a.attnum) as place
     from pg_attribute a left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
     where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum`,
     [`public."${name}"`],
@@ -53,7 +53,10 @@ export async function planTable(
       { table, onBadValue, options: options[column.name] },
     ),
   )
-  const key = columns.filter((column) => column.key).map((column) => column.id)
+  const key = columns
+    .filter((column) => column.place !== null)
+    .sort((a, b) => a.place - b.place)
+    .map((column) => column.id)
   return {
     table: {
       table,
