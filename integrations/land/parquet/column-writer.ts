@@ -118,7 +118,7 @@ export class ColumnWriter {
     const parts: Uint8Array[] = []
     let dictionarySize = 0
     let uncompressed = this.#uncompressed
-    if (this.#pages.some((page) => page.encoding === Encoding.RLE_DICTIONARY)) {
+    if (this.#pages.some((page) => page.encoding === Encoding.PLAIN_DICTIONARY)) {
       const { entries, size } = this.#dictionary
       const body = this.#compressor.compress(entries.bytes.subarray(0, entries.length))
       const header = dictionaryPageHeader({ uncompressed: entries.length, compressed: body.length }, size)
@@ -254,7 +254,7 @@ export class ColumnWriter {
       start -= levels
       data.bytes.set(this.#scratch.levels.subarray(0, levels), start)
     }
-    const encoding = numbered === null ? Encoding.PLAIN : Encoding.RLE_DICTIONARY
+    const encoding = numbered === null ? Encoding.PLAIN : Encoding.PLAIN_DICTIONARY
     const body = this.#compressor.compress(data.bytes.subarray(start, data.end))
     const header = dataPageHeader({ uncompressed: data.end - start, compressed: body.length }, rows, encoding)
     const size = header.length + body.length

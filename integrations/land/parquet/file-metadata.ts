@@ -90,7 +90,7 @@ function writeColumnMetaData(thrift: ThriftWriter, chunk: ColumnChunk): void {
   const dictionary = chunk.dictionaryPageOffset !== null
   thrift.i32Field(1, chunk.schema.physical.type)
   const encodings: Encoding[] = [Encoding.PLAIN, Encoding.RLE]
-  if (dictionary) encodings.push(Encoding.RLE_DICTIONARY)
+  if (dictionary) encodings.push(Encoding.PLAIN_DICTIONARY)
   thrift.i32List(2, encodings)
   thrift.binaryList(3, [chunk.schema.name])
   thrift.i32Field(4, chunk.compression)
@@ -103,7 +103,7 @@ function writeColumnMetaData(thrift: ThriftWriter, chunk: ColumnChunk): void {
   const pages = [
     { type: PageType.DICTIONARY_PAGE, encoding: Encoding.PLAIN, count: dictionary ? 1 : 0 },
     { type: PageType.DATA_PAGE, encoding: Encoding.PLAIN, count: chunk.plainPages },
-    { type: PageType.DATA_PAGE, encoding: Encoding.RLE_DICTIONARY, count: chunk.dictionaryPages },
+    { type: PageType.DATA_PAGE, encoding: Encoding.PLAIN_DICTIONARY, count: chunk.dictionaryPages },
   ].filter((page) => page.count > 0)
   thrift.structList(13, pages, (page) => {
     thrift.i32Field(1, page.type)

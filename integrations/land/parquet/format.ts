@@ -17,7 +17,11 @@ export const FieldRepetitionType = { REQUIRED: 0, OPTIONAL: 1 } as const
 
 export const ConvertedType = { UTF8: 0, DECIMAL: 5, DATE: 6, TIMESTAMP_MICROS: 10, INT_16: 16 } as const
 
-export const Encoding = { PLAIN: 0, RLE: 3, RLE_DICTIONARY: 8 } as const
+/**
+ * Dictionary pages of a V1 file are numbered PLAIN_DICTIONARY, as Spark's and Hive's own are: the newer RLE_DICTIONARY is the
+ * same bytes under a number that older readers do not know.
+ */
+export const Encoding = { PLAIN: 0, PLAIN_DICTIONARY: 2, RLE: 3 } as const
 export type Encoding = (typeof Encoding)[keyof typeof Encoding]
 
 export const CompressionCodec = { UNCOMPRESSED: 0, SNAPPY: 1, GZIP: 2, ZSTD: 6 } as const

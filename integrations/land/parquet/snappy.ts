@@ -56,6 +56,7 @@ function compressBlock(
     misses = 32
     if (literal < position) written = writeLiteral(input, literal, position, output, written)
     let length = 4
+    while (position + length + 4 <= end && view.getInt32(candidate + length) === view.getInt32(position + length)) length += 4
     while (position + length < end && input[candidate + length] === input[position + length]) length++
     written = writeCopies(position - candidate, length, output, written)
     position += length

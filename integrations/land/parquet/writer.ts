@@ -91,7 +91,7 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
     })
     const dataPageOffset = start + chunk.dictionarySize
     const dictionaryPages =
-      chunk.dictionarySize === 0 ? 0 : chunk.pages.filter((page) => page.encoding === Encoding.RLE_DICTIONARY).length
+      chunk.dictionarySize === 0 ? 0 : chunk.pages.filter((page) => page.encoding === Encoding.PLAIN_DICTIONARY).length
     const floating = column.physical.type === Type.FLOAT || column.physical.type === Type.DOUBLE
     return {
       schema: column,

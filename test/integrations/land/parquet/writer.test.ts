@@ -92,7 +92,7 @@ describe('a dictionary', () => {
   const encodings = async (columns: readonly TestColumn[]) => {
     const { bytes } = await write(columns)
     const { rowGroups } = await inspectParquet(rangesOf(bytes), bytes.length)
-    return rowGroups.map((group) => group.columns.map((column) => column.encodings.includes('RLE_DICTIONARY')))
+    return rowGroups.map((group) => group.columns.map((column) => column.encodings.includes('PLAIN_DICTIONARY')))
   }
   const of = (type: LogicalType, values: CellValue[]): TestColumn => ({ name: 'c', type, values })
   const rows = 5000
