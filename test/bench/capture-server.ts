@@ -21,7 +21,7 @@ export const PAYMENT_ROWS = /* sql */ `
   insert into payment
   select i, i / 3, (i * 7919) % 100000, (array['on_time','late','reversed'])[1 + i % 3], (array['card','transfer','direct debit'])[1 + i % 3],
     (i % 100000)::numeric / 100, (i % 5000)::numeric / 100, case when i % 5 = 0 then null else (i % 1000)::numeric / 10000 end, 'EUR',
-    timestamptz '2024-01-01' + i * interval '13 seconds', date '2024-01-01' + i % 700, timestamp '2024-01-01' + i * interval '17 seconds',
+    timestamptz '2024-01-01' + i * interval '13 seconds', date '2024-01-01' + (i % 700)::int, timestamp '2024-01-01' + i * interval '17 seconds',
     case when i % 7 = 0 then null else sqrt(i) end, i % 5, i % 2 = 0, md5(i::text)::uuid
   from generate_series($1::bigint, $2::bigint) i`
 
