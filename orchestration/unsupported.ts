@@ -4,12 +4,18 @@ import type { ConfigurationProblem } from '../config/problems.ts'
 
 /** Reasons to refuse the integration: running it would land what the file says must not be landed as it is. */
 export function refusals(integration: LoadedIntegration): readonly ConfigurationProblem[] {
-  return integration.columns.flatMap(({ at, mask, exclude }) => {
+  const { file, lake, register } = integration
+  const orc = [
+    ...(lake.format === 'orc' ? ['lake.format'] : []),
+    ...register.flatMap(({ format }, index) => (format === 'orc' ? [`register[${index}].format`] : [])),
+  ].map((path) => ({ file, line: 1, path, problem: 'orc is not written by this version; leave it out for Parquet' }))
+  const columns = integration.columns.flatMap(({ at, mask, exclude }) => {
     if (mask !== undefined)
       return [{ ...at, problem: 'masks are not carried out by this version; it will not land the column unmasked' }]
     if (exclude === true) return [{ ...at, problem: 'exclude is not carried out by this version; it will not land the column' }]
     return []
   })
+  return [...orc, ...columns]
 }
 
 /** Things that the file asks for and `run` does not do: one line each. */
@@ -20,6 +26,7 @@ export function omissions(integration: LoadedIntegration): readonly string[] {
       ([kind, policy]) => `schema_changes.${kind}: ${policy} is not carried out by this version; the change is applied`,
     ),
     ...(integration.reconcile === null ? [] : ['reconcile: not carried out by this version']),
+    ...(integration.notify.length === 0 ? [] : ['notify: not carried out by this version']),
     ...(integration.schedule === null ? [] : ['schedule: not carried out by this version; start "portage run --once" by cron']),
   ]
 }

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { portage } from '../support/command-line.ts'
+import { scratch } from '../support/scratch.ts'
+
+const CONNECTIONS = 'mem: {connector: memory}\n'
+const LOANS = "name: loans\nsource: {connection: mem, tables: ['public.*']}\n"
+
+test('what would land something else than the file says is refused', async () => {
+  using root = scratch({
+    'connections.yaml': CONNECTIONS,
+    'integrations/loans.yaml': `${LOANS}lake: {connection: mem, format: orc}\ncolumns:\n  public.a.b: {mask: {fixed: x}}\n`,
+  })
+  const { code, stderr } = await portage(['run', '--once', '--config', root.dir])
+  expect(code).toBe(2)
+  expect(stderr).toContain('lake.format: orc is not written by this version')
+  expect(stderr).toContain('loans.yaml:5 columns.public.a.b: masks are not carried out')
+})
+
+test('what merely does not happen yet is said by check and does not stop a run', async () => {
+  using root = scratch({
+    'connections.yaml': CONNECTIONS,
+    'integrations/loans.yaml': `${LOANS}lake: {connection: mem}
+schema_changes: {drop_column: hold, add_column: apply}
+reconcile: {every: 1h}
+notify: [{connection: mem}]
+schedule: {cron: '*/15 * * * *'}
+`,
+  })
+  const { code, stdout } = await portage(['check', '--config', root.dir])
+  expect(code).toBe(0)
+  expect(stdout).toContain('loans: 0 errors, 4 warnings')
+  for (const key of ['schema_changes.drop_column: hold', 'reconcile', 'notify', 'schedule']) {
+    expect(stdout).toContain(`configuration: ${key}`)
+  }
+  expect(stdout).not.toContain('add_column')
+})
