@@ -92,9 +92,10 @@ function readings(relation: AlignInput['relation'], candidates: readonly Candida
   let states: readonly (readonly Reading[])[] = Array.from({ length: relation.length + 1 }, (_, j) => (j === 0 ? [START] : []))
   for (const candidate of candidates) {
     const next: Reading[][] = Array.from({ length: relation.length + 1 }, () => [])
-    states.forEach((list, j) => {
+    // From the back, so that a reading which already has its columns comes before one that takes this later one.
+    for (let j = relation.length; j >= 0; j--) {
       const column = relation[j]
-      for (const state of list) {
+      for (const state of states[j] ?? []) {
         if (!candidate.certain) next[j]?.push({ ...state, skippedAdded: state.skippedAdded || candidate.added })
         if (column === undefined || (candidate.added && state.skippedAdded)) continue
         next[j + 1]?.push({
@@ -104,7 +105,7 @@ function readings(relation: AlignInput['relation'], candidates: readonly Candida
           skippedAdded: state.skippedAdded,
         })
       }
-    })
+    }
     // What may follow depends on `skippedAdded` alone, so each of the two keeps its own best.
     states = next.map((list) => [
       ...cheapest(list.filter((state) => state.skippedAdded)),

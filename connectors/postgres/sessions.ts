@@ -60,6 +60,17 @@ export class Sessions implements AsyncDisposable {
     return connect(this.#options, { integration: this.#integration, kind: 'replication', signal })
   }
 
+  /** Ends a session's backend, also one that waits for a lock and would not notice a closed socket. */
+  async terminate(session: Session): Promise<void> {
+    const signal = AbortSignal.timeout(this.#options.connect_timeout_ms)
+    try {
+      await using other = await connect(this.#options, { integration: this.#integration, kind: 'sql', signal })
+      await other.rows(/* sql */ `select pg_terminate_backend($1)`, [session.pid], 'Ending a session')
+    } finally {
+      socketOf(session.client).destroy()
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     await Promise.all(this.#idle.splice(0).map((session) => session[Symbol.asyncDispose]()))

@@ -61,6 +61,8 @@ type SlotTools = {
   readonly control: Session
   /** Opens a replication session. */
   readonly replication: () => Promise<Session>
+  /** Ends the backend of a session that waits. */
+  readonly terminate: (session: Session) => Promise<void>
   readonly environment: Environment
   readonly onWait: (message: string) => void
   readonly signal: AbortSignal
@@ -177,8 +179,10 @@ export async function createWatched(
   const subject = `Creating replication slot "${name}"`
   const watching = new AbortController()
   const either = AbortSignal.any([tools.signal, watching.signal])
+  let cancelled: Promise<void> | null = null
   const cancel = () => {
-    tools.control.rows(/* sql */ `select pg_terminate_backend($1)`, [session.pid]).catch(() => {})
+    // Not through `control`, which the same abort ends.
+    cancelled = tools.terminate(session).catch(() => {})
   }
   tools.signal.addEventListener('abort', cancel, { once: true })
   const watcher = watch(session.pid, name, tools, either)
@@ -192,7 +196,7 @@ export async function createWatched(
   } finally {
     watching.abort()
     tools.signal.removeEventListener('abort', cancel)
-    await watcher
+    await Promise.all([watcher, cancelled])
   }
 }
 

@@ -17,6 +17,7 @@ export async function holdSnapshot(options: {
   readonly environment: Environment
   readonly onWait: (message: string) => void
   readonly signal: AbortSignal
+  readonly terminate: (session: Session) => Promise<void>
 }): Promise<HeldSnapshot> {
   const { session, epoch, environment } = options
   const name = `portage_snapshot_${session.pid}_${Math.floor(environment.random() * 0xffff_ffff).toString(16)}`

@@ -2,10 +2,10 @@
 import type { Position } from '../change.ts'
 import { ConnectorError } from '../errors.ts'
 import type { Environment, Prepared, PrepareRequest, Source, SourceScope } from '../ports.ts'
-import type { CatalogueTable } from './catalogue.ts'
-import { readCatalogue } from './catalogue.ts'
+import { type CatalogueTable, readCatalogue } from './catalogue.ts'
 import { check } from './check.ts'
 import { planChunks, readChunk } from './chunks.ts'
+import type { Session } from './connect.ts'
 import { createBufferPool } from './decode/buffer-pool.ts'
 import { cutAt, decodePosition } from './decode/position.ts'
 import { discover } from './discover.ts'
@@ -45,7 +45,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     const from = request.from === null ? null : decodePosition(request.from).lsn
     const slot = await ensureSlot(
       { name: scope.slot, database: identity.database, from, takeOver: request.takeOver },
-      { control, replication: () => sessions.replication(signal), environment, onWait, signal },
+      { control, replication: () => sessions.replication(signal), terminate, environment, onWait, signal },
     )
     const tables = await readPlannedTables(control, scope)
     return { identity, tables: tables.map((table) => table.source), start: request.from ?? cutAt(epoch, slot) }
@@ -68,6 +68,8 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     await using replication = await sessions.replication(signal)
     return await readIdentity(replication, control)
   }
+
+  const terminate = (session: Session): Promise<void> => sessions.terminate(session)
 
   const endStream = async (): Promise<void> => {
     const ending = stream
@@ -97,7 +99,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     holdSnapshot: async (signal, onWait) => {
       await using control = await sessions.acquire(signal)
       const session = await sessions.replication(signal)
-      return await holdSnapshot({ session, control, epoch, environment, onWait, signal })
+      return await holdSnapshot({ session, control, epoch, environment, onWait, signal, terminate })
     },
     planChunks: (table, signal) => planChunks(sessions, table, signal),
     readChunk: (request, signal) => readChunk({ sessions, scope, pool }, request, signal),
