@@ -59,7 +59,10 @@ describe('imports', () => {
 
 describe('files', () => {
   /** Longer than 400 lines, each with its reason. */
-  const LONG: Readonly<Record<string, string>> = {}
+  const LONG: Readonly<Record<string, string>> = {
+    'integrations/land/orc/rle-v2-encoder.ts':
+      'one encoding of the ORC specification: the choice among its four forms needs all of them',
+  }
 
   test('have at most 400 lines, unless for a stated reason', () => {
     const long = all.filter(({ path, lines }) => lines > 400 && !(path in LONG)).map(({ path, lines }) => `${path}: ${lines}`)
