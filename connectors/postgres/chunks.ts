@@ -167,7 +167,7 @@ async function* copyBatches(
   const ready: RowBatch[] = []
   let wake = Promise.withResolvers<void>()
   const copy = new CopyStream(session.client, (bytes, start, end) => {
-    const batches = decoder.push(bytes.buffer.subarray(start, end))
+    const batches = decoder.take(bytes, start, end)
     if (batches.length === 0) return TAKE.more
     ready.push(...batches)
     wake.resolve()

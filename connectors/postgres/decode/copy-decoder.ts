@@ -31,6 +31,8 @@ export interface CopyDecoder {
    * call. Mostly returns the same empty array.
    */
   push(chunk: Uint8Array): readonly RowBatch[]
+  /** The same for bytes [start, end) of a larger piece, without an object per message. */
+  take(bytes: Bytes, start: number, end: number): readonly RowBatch[]
   /** The rows still held; throws `INTERNAL` when the stream's trailer has not been seen. */
   finish(): readonly RowBatch[]
   /** Returns buffers of a stream that is given up. Idempotent; not needed after `finish`. */
@@ -39,12 +41,13 @@ export interface CopyDecoder {
   readonly rows: number
 }
 
-/** A batch closes at this many bytes of variable-width data even when it could take more rows. */
+/** A batch closes at this many bytes of wire data even when it could take more rows. */
 const MAX_BATCH_BYTES = 16 * 1024 * 1024
 
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1')
 const HEADER_BYTES = SIGNATURE.length + 8
 const HAS_OIDS = 1 << 16
+const MIN_TAIL_BYTES = 64 * 1024
 
 const NOTHING: readonly RowBatch[] = Object.freeze([])
 
@@ -59,11 +62,13 @@ class BinaryCopyDecoder implements CopyDecoder {
   readonly #columns: readonly ColumnBuffer[]
   readonly #schema
   #state: 'header' | 'rows' | 'trailer' = 'header'
-  /** Bytes of a row that is not complete yet. */
-  #tail: Buffer = Buffer.alloc(0)
+  /** Bytes of a row that is not complete yet, in a buffer of our own. */
+  #tail: Bytes = bytesOf(Buffer.alloc(0))
   #tailLength = 0
-  /** Rows in the columns. */
+  #closed: RowBatch[] = []
+  /** Rows in the columns, and about their bytes. */
   #held = 0
+  #heldBytes = 0
 
   constructor(options: CopyDecoderOptions) {
     const { table, plans, pool } = options
@@ -77,12 +82,24 @@ class BinaryCopyDecoder implements CopyDecoder {
   }
 
   push(chunk: Uint8Array): readonly RowBatch[] {
-    if (chunk.length === 0) return NOTHING
-    const bytes = bytesOf(this.#tailLength === 0 ? chunk : this.#joined(chunk))
-    const batches: RowBatch[] = []
-    const end = this.#decode(bytes, batches)
-    this.#keep(bytes.buffer, end)
-    return batches.length === 0 ? NOTHING : batches
+    return this.take(bytesOf(chunk), 0, chunk.length)
+  }
+
+  take(bytes: Bytes, start: number, end: number): readonly RowBatch[] {
+    if (this.#tailLength === 0) {
+      const stop = this.#decode(bytes, start, end)
+      if (stop < end) this.#keep(bytes.buffer, stop, end)
+    } else {
+      this.#keep(bytes.buffer, start, end)
+      const { buffer } = this.#tail
+      const stop = this.#decode(this.#tail, 0, this.#tailLength)
+      if (stop > 0) buffer.copyWithin(0, stop, this.#tailLength)
+      this.#tailLength -= stop
+    }
+    if (this.#closed.length === 0) return NOTHING
+    const batches = this.#closed
+    this.#closed = []
+    return batches
   }
 
   finish(): readonly RowBatch[] {
@@ -103,34 +120,27 @@ class BinaryCopyDecoder implements CopyDecoder {
     this.#held = 0
   }
 
-  /** Unfinished bytes and the chunk in one buffer; it doubles, so that a huge value costs linear time. */
-  #joined(chunk: Uint8Array): Buffer {
-    const length = this.#tailLength + chunk.length
-    if (this.#tail.length < length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(length, this.#tail.length * 2))
-      this.#tail.copy(grown, 0, 0, this.#tailLength)
-      this.#tail = grown
+  /** Appends to the unfinished bytes; the buffer doubles, so that a huge value costs linear time. */
+  #keep(source: Buffer, start: number, end: number): void {
+    const length = this.#tailLength + end - start
+    if (this.#tail.buffer.length < length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(length, this.#tail.buffer.length * 2, MIN_TAIL_BYTES))
+      this.#tail.buffer.copy(grown, 0, 0, this.#tailLength)
+      this.#tail = bytesOf(grown)
     }
-    this.#tail.set(chunk, this.#tailLength)
-    return this.#tail.subarray(0, length)
-  }
-
-  #keep(buffer: Buffer, from: number): void {
-    const length = buffer.length - from
-    if (length > 0 && (from > 0 || buffer.buffer !== this.#tail.buffer)) {
-      if (this.#tail.length < length) this.#tail = Buffer.allocUnsafeSlow(Math.max(length, 64 * 1024))
-      buffer.copy(this.#tail, 0, from, buffer.length)
-    }
+    source.copy(this.#tail.buffer, this.#tailLength, start, end)
     this.#tailLength = length
   }
 
-  /** Decodes what is complete and returns where the rest begins. */
-  #decode(bytes: Bytes, batches: RowBatch[]): number {
+  /** Decodes what is complete of [start, end) and returns where the rest begins. */
+  #decode(bytes: Bytes, start: number, end: number): number {
     const { view } = bytes
-    const length = view.byteLength
-    let at = this.#state === 'header' ? this.#header(bytes) : 0
-    if (this.#state === 'header') return at
-    while (this.#state === 'rows' && at + 2 <= length) {
+    let at = start
+    if (this.#state === 'header') {
+      at = this.#header(bytes, start, end)
+      if (at < 0) return start
+    }
+    while (this.#state === 'rows' && at + 2 <= end) {
       const fields = view.getInt16(at)
       if (fields === -1) {
         this.#state = 'trailer'
@@ -138,31 +148,33 @@ class BinaryCopyDecoder implements CopyDecoder {
         break
       }
       if (fields !== this.#plans.length) throw this.#malformed(`a row of ${fields} fields instead of ${this.#plans.length}`)
-      const end = rowEnd(view, at + 2, fields)
-      if (end < 0) return at
-      if (this.#row(bytes, at + 2)) this.#held++
-      this.rows++
-      at = end
-      if (this.#held === MAX_BATCH_ROWS || (this.#held & 0xff) === 0xff) {
-        if (this.#held === MAX_BATCH_ROWS || this.#variableBytes() >= MAX_BATCH_BYTES) batches.push(this.#close())
+      const next = rowEnd(view, at + 2, end, fields)
+      if (next < 0) return at
+      if (this.#row(bytes, at + 2)) {
+        this.#held++
+        this.#heldBytes += next - at
       }
+      this.rows++
+      at = next
+      if (this.#held >= MAX_BATCH_ROWS || this.#heldBytes >= MAX_BATCH_BYTES) this.#closed.push(this.#close())
     }
-    if (this.#state === 'trailer' && at < length) throw this.#malformed('bytes behind its trailer')
+    if (this.#state === 'trailer' && at < end) throw this.#malformed('bytes behind its trailer')
     return at
   }
 
-  /** Returns where the first row starts, or 0 when the header is not complete. */
-  #header({ buffer, view }: Bytes): number {
-    if (buffer.length < HEADER_BYTES) return 0
-    const extension = view.getUint32(SIGNATURE.length + 4)
-    if (buffer.length < HEADER_BYTES + extension) return 0
-    if (buffer.compare(SIGNATURE, 0, SIGNATURE.length, 0, SIGNATURE.length) !== 0) throw this.#malformed('no PGCOPY signature')
-    if ((view.getUint32(SIGNATURE.length) & 0xffff_0000) !== 0) {
-      const oids = (view.getUint32(SIGNATURE.length) & HAS_OIDS) !== 0
-      throw this.#malformed(oids ? 'object ids in its rows' : 'critical flags that are not understood')
+  /** Returns where the first row starts, or -1 when the header is not complete. */
+  #header({ buffer, view }: Bytes, start: number, end: number): number {
+    if (end - start < HEADER_BYTES) return -1
+    const flagsAt = start + SIGNATURE.length
+    const rowsAt = start + HEADER_BYTES + view.getUint32(flagsAt + 4)
+    if (buffer.compare(SIGNATURE, 0, SIGNATURE.length, start, flagsAt) !== 0) throw this.#malformed('no PGCOPY signature')
+    const flags = view.getUint32(flagsAt)
+    if ((flags & 0xffff_0000) !== 0) {
+      throw this.#malformed((flags & HAS_OIDS) !== 0 ? 'object ids in its rows' : 'critical flags that are not understood')
     }
+    if (end < rowsAt) return -1
     this.#state = 'rows'
-    return HEADER_BYTES + extension
+    return rowsAt
   }
 
   /** False when the row was rejected. */
@@ -211,12 +223,6 @@ class BinaryCopyDecoder implements CopyDecoder {
     onReject({ table: table.table, column: this.#plans[failed]?.column.name ?? '', position, reason: badReason(code), row })
   }
 
-  #variableBytes(): number {
-    let bytes = 0
-    for (const column of this.#columns) bytes += column.end
-    return bytes
-  }
-
   #close(): RowBatch {
     const { table, position, pool } = this.#options
     const rows = this.#held
@@ -226,6 +232,7 @@ class BinaryCopyDecoder implements CopyDecoder {
       ...this.#columns.map((column) => column.detach(rows, buffers)),
     ]
     this.#held = 0
+    this.#heldBytes = 0
     return rowBatch({
       table,
       part: 'base',
@@ -245,9 +252,8 @@ class BinaryCopyDecoder implements CopyDecoder {
   }
 }
 
-/** Where a row of so many fields ends, or -1 when it is not complete. */
-function rowEnd(view: DataView, start: number, fields: number): number {
-  const limit = view.byteLength
+/** Where a row of so many fields ends, or -1 when it is not complete before `limit`. */
+function rowEnd(view: DataView, start: number, limit: number, fields: number): number {
   let at = start
   for (let i = 0; i < fields; i++) {
     if (at + 4 > limit) return -1

@@ -166,3 +166,13 @@ test('a value larger than many chunks arrives whole', async () => {
   expect(rows[0]?.v).toBe('0123456789'.repeat(2_000_000))
   expect(rows[1]).toEqual({ id: '2', v: 'small' })
 })
+
+test('wide rows close a batch by bytes, long before it has many rows', async () => {
+  await database.query(`create table bulky (id int primary key, v text)`)
+  await database.query(`insert into bulky select i, repeat('x', 1000000) from generate_series(1, 40) i`)
+  const bulky = await planTable(database.client, 'bulky')
+  const decoder = decoderOf(bulky)
+  const chunks = await copyOut(database.client, 'copy (select * from bulky order by id) to stdout (format binary)')
+  const batches = [...chunks.flatMap((chunk) => decoder.push(chunk)), ...decoder.finish()]
+  expect(batches.map(({ batch }) => batch.numRows)).toEqual([17, 17, 6])
+})
