@@ -70,7 +70,7 @@ test('a clone sets itself up with a cold cache, two commands at once, and NODE_E
   const again = async () => (await run('npx', ['--no', '--', 'portage', '--version'], options)).stderr
   expect(await again()).not.toContain('Installing')
   const record = join(at, 'node_modules', '.package-lock.json')
-  await writeFile(record, (await readFile(record, 'utf8')).replace('"version": "', '"version": "0.0.'))
+  await writeFile(record, (await readFile(record, 'utf8')).replaceAll('"version": "', '"version": "0.0.'))
   await rm(join(at, 'node_modules', '.portage-stamp'))
   expect(await again()).toContain('Installing packages')
 })
