@@ -64,7 +64,7 @@ export class ColumnWriter {
   readonly #limits: PageLimits
   readonly #scratch: PageScratch
   readonly #page: OpenPage
-  readonly #dictionary = new ChunkDictionary()
+  #dictionaryIfAny: ChunkDictionary | null = null
   /** `open`: new values may still get a number in this chunk. `never`: this column once had too many values. */
   #dictionaryState: 'open' | 'closed' | 'never'
   /** Arrow dictionary that `#numbers` translates: its entry → our number, -1 = not yet. */
@@ -83,6 +83,12 @@ export class ColumnWriter {
     this.#scratch = scratch
     this.#page = new OpenPage(limits.rows)
     this.#dictionaryState = codec.index === null ? 'never' : 'open'
+  }
+
+  /** Made when first needed. */
+  get #dictionary(): ChunkDictionary {
+    this.#dictionaryIfAny ??= new ChunkDictionary()
+    return this.#dictionaryIfAny
   }
 
   /** Bytes of the chunk so far, before compression. */
@@ -141,7 +147,7 @@ export class ColumnWriter {
     this.#pages = []
     this.#compressed = 0
     this.#uncompressed = 0
-    this.#dictionary.clear()
+    this.#dictionaryIfAny?.clear()
     this.#translated = null
     if (this.#dictionaryState === 'closed') this.#dictionaryState = 'open'
     return finished

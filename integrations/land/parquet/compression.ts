@@ -3,6 +3,7 @@ import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import type { FileWriterOptions } from '../file-writer.ts'
 import { CompressionCodec } from './format.ts'
 import { snappyCompress } from './snappy.ts'
+import { MAX_RAW_FRAME_BYTES, rawZstdFrame } from './zstd-frame.ts'
 
 export type Compressor = {
   readonly codec: CompressionCodec
@@ -24,21 +25,23 @@ const ZSTD_PARAMETERS = {
 /** One output chunk that holds any result: several small ones cost more than the compression. */
 const outputChunk = (size: number): number => Math.max(1024, size + (size >> 7) + 128)
 
+/** A copy without the room left in the output chunk: compressed pages wait for the end of their row group. */
+const tight = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
+
 export function compressorOf(compression: FileWriterOptions['compression']): Compressor {
   switch (compression) {
     case 'zstd':
       return {
         codec: CompressionCodec.ZSTD,
         compress: (page) =>
-          zstdCompressSync(page, {
-            chunkSize: outputChunk(page.length),
-            params: ZSTD_PARAMETERS,
-          }),
+          page.length <= MAX_RAW_FRAME_BYTES
+            ? rawZstdFrame(page)
+            : tight(zstdCompressSync(page, { chunkSize: outputChunk(page.length), params: ZSTD_PARAMETERS })),
       }
     case 'snappy':
-      return { codec: CompressionCodec.SNAPPY, compress: snappyCompress }
+      return { codec: CompressionCodec.SNAPPY, compress: (page) => tight(snappyCompress(page)) }
     case 'gzip':
-      return { codec: CompressionCodec.GZIP, compress: (page) => gzipSync(page, { chunkSize: outputChunk(page.length) }) }
+      return { codec: CompressionCodec.GZIP, compress: (page) => tight(gzipSync(page, { chunkSize: outputChunk(page.length) })) }
     case 'none':
       return { codec: CompressionCodec.UNCOMPRESSED, compress: (page) => page.slice() }
     default:

@@ -21,7 +21,7 @@ const slotOf = (hash: number): number => Math.imul(hash ^ (hash >>> 15), 0x9e377
 export type DictionaryMark = { readonly size: number; readonly length: number }
 
 export class ChunkDictionary {
-  readonly entries = new GrowingBytes(4096)
+  readonly entries = new GrowingBytes(256)
   size = 0
   /** Entry number plus one; 0 = free. Open addressing, a quarter full at most. */
   readonly #slots = new Uint16Array(SLOTS)

@@ -7,8 +7,8 @@ import { levelsCapacity } from './levels.ts'
 export class OpenPage {
   /** PLAIN values; the room before the base is for the levels. */
   readonly plain: GrowingBytes
-  /** Dictionary numbers, when the batches already came with them. */
-  readonly indices: Uint16Array
+  #indices: Uint16Array | null = null
+  readonly #maxRows: number
   readonly levels: Uint8Array
   mode: 'plain' | 'indices' = 'plain'
   rows = 0
@@ -18,8 +18,14 @@ export class OpenPage {
   /** `maxRows` is a multiple of 8. */
   constructor(maxRows: number) {
     this.plain = new GrowingBytes(1024, (levelsCapacity(maxRows) + 7) & ~7)
-    this.indices = new Uint16Array(maxRows)
+    this.#maxRows = maxRows
     this.levels = new Uint8Array(maxRows >> 3)
+  }
+
+  /** Dictionary numbers, when the batches already came with them. Made when first needed. */
+  get indices(): Uint16Array {
+    this.#indices ??= new Uint16Array(this.#maxRows)
+    return this.#indices
   }
 
   get nulls(): number {

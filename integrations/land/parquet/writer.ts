@@ -10,6 +10,7 @@ import { ColumnWriter, type PageLimits, pageScratch } from './column-writer.ts'
 import { compressorOf } from './compression.ts'
 import { type ColumnChunk, fileMetaData, type RowGroup } from './file-metadata.ts'
 import { Encoding, MAGIC, Type } from './format.ts'
+import { OffsetSink } from './offset-sink.ts'
 import { columnIndex, offsetIndex } from './page-index.ts'
 import { physicalCodec } from './physical-codec.ts'
 import { PROFILES, type ProfileName, physicalType } from './profile.ts'
@@ -70,19 +71,14 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
   let state: 'open' | 'finished' | 'failed' = 'open'
   let rows = 0
   let groupedRows = 0
-  let position = 0
-
-  const write = async (bytes: Uint8Array): Promise<void> => {
-    await options.sink.write(bytes)
-    position += bytes.length
-  }
+  const file = new OffsetSink(options.sink)
 
   const isStated = (column: ColumnSchema): boolean => !(options.unstated?.has(column.name) ?? false)
 
   const writeChunk = async (writer: ColumnWriter): Promise<WrittenChunk> => {
     const chunk = writer.finish()
-    const start = position
-    await write(Buffer.concat(chunk.parts, chunk.compressedSize))
+    const start = file.position
+    await file.write(...chunk.parts)
     const { schema: column, codec } = writer
     const total = totals.get(column.name)
     totals.set(column.name, {
@@ -116,7 +112,7 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
 
   const finishRowGroup = async (): Promise<void> => {
     if (groupedRows === 0) return
-    if (position === 0) await write(MAGIC)
+    if (file.position === 0) await file.write(MAGIC)
     const chunks: WrittenChunk[] = []
     for (const column of columns) chunks.push(await writeChunk(column))
     rowGroups.push({ rows: groupedRows, columns: chunks })
@@ -127,8 +123,8 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
   const writePageIndex = async (): Promise<readonly RowGroup[]> => {
     const place = async (bytes: Uint8Array | null) => {
       if (bytes === null) return null
-      const range = { offset: position, length: bytes.length }
-      await write(bytes)
+      const range = { offset: file.position, length: bytes.length }
+      await file.write(bytes)
       return range
     }
     const placed = rowGroups.map((group) => ({ rows: group.rows, columns: group.columns.map((chunk) => ({ ...chunk })) }))
@@ -182,13 +178,13 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
       return rows
     },
     get bytes() {
-      return position + columns.reduce((bytes, column) => bytes + column.held, 0)
+      return file.position + columns.reduce((bytes, column) => bytes + column.held, 0)
     },
     append: (batch) => step(() => append(batch)),
     finish: () =>
       step(async (): Promise<FileSummary> => {
         await finishRowGroup()
-        if (position === 0) await write(MAGIC)
+        if (file.position === 0) await file.write(MAGIC)
         const placed = await writePageIndex()
         const footer = fileMetaData({
           profile,
@@ -202,11 +198,12 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
         })
         const length = new Uint8Array(4)
         new DataView(length.buffer).setUint32(0, footer.length, true)
-        await write(Buffer.concat([footer, length, MAGIC]))
+        await file.write(footer, length, MAGIC)
+        await file.flush()
         state = 'finished'
         return {
           rows,
-          bytes: position,
+          bytes: file.position,
           columns: Object.fromEntries(
             schema.map((column) => {
               const total = totals.get(column.name)

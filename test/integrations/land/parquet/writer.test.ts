@@ -274,7 +274,7 @@ describe('row groups', () => {
     expect(writer.bytes).toBeGreaterThanOrEqual(8000)
     await writer.append(batch)
     expect(writer.rows).toBe(2000)
-    expect(written).toBeGreaterThan(8000)
+    expect(writer.bytes).toBeGreaterThan(10_000)
     const summary = await writer.finish()
     expect(summary).toMatchObject({ rows: 2000, bytes: written })
   })
