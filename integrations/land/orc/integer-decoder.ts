@@ -11,6 +11,8 @@ export interface IntegerDecoder {
   read(pairs: Int32Array, at: number, count: number): void
   skip(count: number): void
   seek(positions: PositionReader): void
+  /** How many values can be read without opening another run: at least 1, or 0 at the end of the stream. */
+  ready(): number
 }
 
 /** No run is longer on disk: a header, 512 values of 64 bits, a patch list. */
@@ -67,6 +69,11 @@ class RunDecoder implements IntegerDecoder {
     this.#at = 0
     this.#end = 0
     this.skip(positions.next())
+  }
+
+  ready(): number {
+    if (this.#at === this.#end && this.#in.more) this.#next()
+    return this.#end - this.#at
   }
 
   #next(): void {
