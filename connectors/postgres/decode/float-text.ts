@@ -67,9 +67,10 @@ function digitsOf(text: string): Digits {
  * between two floats (src/common/d2s.c, STRICTLY_SHORTEST). Below 2^53 no such decimal is short enough to occur.
  */
 function shortestDouble(value: number): Digits {
-  const shortest = digitsOf(String(value))
-  if (value < 2 ** 53) return shortest
-  for (let precision = shortest.digits.length; precision <= 17; precision++) {
+  const spelled = String(value)
+  const shortest = digitsOf(spelled)
+  if (value < 2 ** 53 || !isMidpoint(spelled, value, doubleNeighbour)) return shortest
+  for (let precision = shortest.digits.length; precision < 17; precision++) {
     const text = value.toPrecision(precision)
     if (Number(text) === value && !isMidpoint(text, value, doubleNeighbour)) return digitsOf(text)
   }
@@ -79,7 +80,7 @@ function shortestDouble(value: number): Digits {
 function shortestSingle(value: number): Digits {
   const powerOfTwo = (singleBits(value) & 0x7f_ffff) === 0
   for (let precision = 1; precision < 9; precision++) {
-    const text = value.toPrecision(precision)
+    const text = evenOfTie(value.toPrecision(precision), value)
     if (parseFloat4(text) === value && !isMidpoint(text, value, neighbour)) return digitsOf(text)
     if (!powerOfTwo) continue
     // Below a power of two floats are twice as dense: the next decimal above may be nearer than the nearest one below.
@@ -89,11 +90,25 @@ function shortestSingle(value: number): Digits {
   return digitsOf(value.toPrecision(9))
 }
 
-function nextDecimal(text: string): string {
+const nextDecimal = (text: string): string => stepDecimal(text, 1n)
+
+/** The decimal one unit in the last place of `text` away. */
+function stepDecimal(text: string, step: bigint): string {
   const { digits, exponent } = digitsOf(text)
   const precision = text.replace(/e.*$/, '').replace('.', '').replace(/^0+/, '').length
-  const scaled = BigInt(digits.padEnd(precision, '0')) + 1n
-  return `${scaled}e${exponent - precision + 1}`
+  return `${BigInt(digits.padEnd(precision, '0')) + step}e${exponent - precision + 1}`
+}
+
+/** `toPrecision` rounds a tie up, Postgres to the even digit. */
+function evenOfTie(text: string, value: number): string {
+  const last = Number(text.replace(/e.*$/, '').at(-1))
+  if (last % 2 === 0 || compareDecimal(text, value) <= 0) return text
+  const below = stepDecimal(text, -1n)
+  const [a, b] = rational(text)
+  const [c, d] = rational(below)
+  const [n, m] = ratio(value)
+  // (text + below) / 2 = value exactly
+  return (a * d + c * b) * m === 2n * n * b * d ? below : text
 }
 
 function isMidpoint(text: string, value: number, next: (value: number, direction: 1 | -1) => number): boolean {
