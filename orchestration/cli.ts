@@ -12,6 +12,7 @@ import { listCommand } from './commands/list.ts'
 import { queryCommand } from './commands/query.ts'
 import { registerCommand } from './commands/register.ts'
 import { removeCommand } from './commands/remove.ts'
+import { resyncCommand } from './commands/resync.ts'
 import { runCommand } from './commands/run.ts'
 import { statusCommand } from './commands/status.ts'
 import { errorText } from './error-text.ts'
@@ -32,6 +33,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   queryCommand,
   inspectCommand,
   removeCommand,
+  resyncCommand,
   auditCommand,
   devCommand,
   demoCommand,

@@ -72,11 +72,12 @@ export const runIntegration: RunIntegration = async (options, signal, progress) 
 
 /** Claims the log, unless someone else did since our last attempt: a retry never takes back what another run took over. */
 async function takeOver(
-  { config, source, claims }: RunOptions,
+  options: RunOptions,
   log: CommitLog,
   signal: AbortSignal,
   progress: (event: ProgressEvent) => void,
 ): Promise<void> {
+  const { config, source, claims } = options
   const holder = log.state().claim
   if (claims.writer !== null && holder !== claims.writer) {
     throw new ConnectorError(
@@ -84,8 +85,14 @@ async function takeOver(
       `Commit log of integration "${config.name}" was taken over by "${holder}" since the last attempt. This run stops and has acknowledged nothing more; run again only to take it back`,
     )
   }
-  // A source that cannot be reached must not fence a run that can reach it.
-  await source.identity(signal)
+  // A run that cannot work must not fence one that can: reach the source, read what is to be copied, look at the slot.
+  await source.describe(signal)
+  if (!options.takeOver && (await source.health(signal)).active === true) {
+    throw new ConnectorError(
+      'SLOT_IN_USE',
+      `Replication slot "${config.source.slot}" is in use by another run. Stop that run, or start this one without --no-take-over to take its place`,
+    )
+  }
   progress({ kind: 'step', step: 'claim' })
   const commit = await log.claim(signal)
   claims.writer = log.writer

@@ -35,7 +35,7 @@ export async function proveRows(database: Database, table: TableRegistration, fi
   const more = wrong.length > NAMED_FILES ? `; and ${wrong.length - NAMED_FILES} more` : ''
   throw new ConnectorError(
     'PROOF',
-    `Files of "${table.table}" differ from the commit: ${named}${more}. Nothing was registered; compare the files with the log, or take the table anew with "portage resync"`,
+    `Files of "${table.table}" differ from the commit: ${named}${more}. Nothing was registered; compare the files with the log, or take the table anew with "portage resync <integration> ${table.table}"`,
     { cause },
   )
 }

@@ -138,7 +138,13 @@ async function slotProblems(session: Session, scope: SourceScope, server: Server
   const subject = `Replication slot "${scope.slot}"`
   const slot = await readSlot(session, scope.slot)
   if (slot?.walStatus === 'lost')
-    problems.push(error(subject, 'was invalidated (wal_status=lost)', 'Run "portage resync" to take new snapshots'))
+    problems.push(
+      error(
+        subject,
+        'was invalidated (wal_status=lost)',
+        `Run "portage resync ${scope.integration} --all" to take new snapshots`,
+      ),
+    )
   if (slot !== null && (slot.plugin !== 'pgoutput' || slot.database !== server.database)) {
     problems.push(
       error(

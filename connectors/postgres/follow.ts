@@ -267,7 +267,7 @@ class Follower {
       return await slotInUse(session, scope.slot, pid === undefined ? null : Number(pid))
     }
     if (state === '42704' || state === '55000') {
-      const cure = 'Run "portage resync" to take new snapshots'
+      const cure = `Run "portage resync ${scope.integration} --all" to take new snapshots`
       return new ConnectorError('SLOT_LOST', `Replication slot "${scope.slot}" cannot be followed: ${message}. ${cure}`, {
         cause: error,
       })

@@ -17,7 +17,7 @@ export async function readIdentity(replication: Session, control: Session): Prom
 }
 
 /** Throws `SOURCE_CHANGED` unless both are one server's log; the version may differ. */
-export function refuseOther(recorded: SourceIdentity, now: SourceIdentity): void {
+export function refuseOther(recorded: SourceIdentity, now: SourceIdentity, integration: string): void {
   const differences = [
     recorded.system === now.system ? null : `system ${now.system} instead of ${recorded.system}`,
     recorded.timeline === now.timeline ? null : `timeline ${now.timeline} instead of ${recorded.timeline}`,
@@ -27,6 +27,6 @@ export function refuseOther(recorded: SourceIdentity, now: SourceIdentity): void
   throw new ConnectorError(
     'SOURCE_CHANGED',
     `The server is another one, or was restored or promoted, since the newest commit: ${differences.join(', ')}. ` +
-      'Run "portage resync" to take new snapshots and continue from here',
+      `Run "portage resync ${integration} --all" to take new snapshots and continue from here`,
   )
 }

@@ -12,6 +12,7 @@ import type { Relation } from './decode/pgoutput.ts'
 import { pgTypes, TYPES_BY_OID_SQL, type TypeRow } from './decode/type-catalogue.ts'
 import { planCatalogueColumn } from './planned-table.ts'
 import { alignRelation } from './relation-align.ts'
+import { likeliest } from './relation-evidence.ts'
 
 export type ResolvedRelation = {
   readonly source: SourceTable
@@ -111,46 +112,19 @@ function align(facts: RelationFacts, same: SourceTable | null): { readonly ids: 
     relation: relation.columns.map((column, index) => ({ name: column.name, sourceType: spelled[index] ?? '' })),
     known: same?.columns ?? null,
     catalogue: catalogue?.columns ?? null,
-    dropped: catalogue?.dropped ?? [],
+    dropped: catalogue?.dropped.map((column) => column.id) ?? [],
   })
   if ('ids' in alignment) return { ids: alignment.ids, guessed: false }
-  if ('readings' in alignment && catalogue !== null) {
-    const ids = laterReading(alignment.readings, catalogue, xid)
-    if (ids !== null) return { ids, guessed: true }
-  }
+  const ids =
+    'readings' in alignment && catalogue !== null ? likeliest(alignment.readings, { catalogue, known: same, xid }) : null
+  if (ids !== null) return { ids, guessed: true }
   throw new ConnectorError(
     'SCHEMA',
     `Table "${name}" was altered in a way that its log records do not explain: they list the columns ` +
-      `(${relation.columns.map((column) => `"${column.name}"`).join(', ')}), which can be matched to the catalogue in more than one way or in none. ` +
+      `(${relation.columns.map((column) => `"${column.name}"`).join(', ')}), which match the catalogue in more than one way or in none. ` +
       `Nothing of it was taken over. Run "portage resync" for the table`,
   )
 }
-
-/**
- * Of two readings that differ by a column that was dropped and added again under the same name and type: the one that
- * fits the order of the transactions. It is evidence, not proof, so the table is read again as well.
- */
-function laterReading(
-  readings: readonly (readonly number[])[],
-  catalogue: CatalogueTable,
-  xid: number,
-): readonly number[] | null {
-  const [one, other, third] = readings
-  if (one === undefined || other === undefined || third !== undefined) return null
-  const live = new Map(catalogue.columns.map((column) => [column.id, column]))
-  const onlyIn = (left: readonly number[], right: readonly number[]) => left.filter((id) => !right.includes(id))
-  const newer = onlyIn(one, other).every((id) => live.has(id)) ? one : other
-  const older = newer === one ? other : one
-  const added = onlyIn(newer, older).map((id) => live.get(id))
-  const definedBy = added.map((column) => column?.xmin)
-  if (added.length === 0 || definedBy.includes(undefined)) return null
-  const visible = definedBy.every((by) => by !== undefined && isLater(xid, by))
-  const hidden = definedBy.every((by) => by !== undefined && isLater(by, xid))
-  return visible ? newer : hidden ? older : null
-}
-
-/** Transaction ids wrap at 2^32. */
-const isLater = (xid: number, than: number): boolean => xid === than || ((xid - than) | 0) > 0
 
 function described(
   table: SourceTable['table'],

@@ -51,6 +51,8 @@ export async function readSlot(session: Session, name: string): Promise<SlotStat
 
 export type SlotRequest = {
   readonly name: string
+  /** For the cure in messages. */
+  readonly integration: string
   readonly database: string
   /** LSN of the newest commit's cut; null on a first run. */
   readonly from: bigint | null
@@ -79,7 +81,7 @@ export async function ensureSlot(request: SlotRequest, tools: SlotTools): Promis
     if (from !== null) {
       throw new ConnectorError(
         'SLOT_LOST',
-        `Replication slot "${name}" does not exist, but the log continues from ${formatLsn(from)}. Run "portage resync" to take new snapshots`,
+        `Replication slot "${name}" does not exist, but the log continues from ${formatLsn(from)}. Run "portage resync ${request.integration} --all" to take new snapshots`,
       )
     }
     return createSlot(name, tools)
@@ -93,17 +95,17 @@ export async function ensureSlot(request: SlotRequest, tools: SlotTools): Promis
     throw new ConnectorError(
       'SLOT_AHEAD',
       `Replication slot "${name}" was advanced to ${formatLsn(confirmed)}, beyond the newest commit at ${formatLsn(from)}: ` +
-        'the changes in between are no longer sent. Run "portage resync" to take new snapshots',
+        `the changes in between are no longer sent. Run "portage resync ${request.integration} --all" to take new snapshots`,
     )
   }
   return confirmed
 }
 
-function refuseUnusable(slot: SlotState, { name, database }: SlotRequest): void {
+function refuseUnusable(slot: SlotState, { name, integration, database }: SlotRequest): void {
   if (slot.walStatus === 'lost') {
     throw new ConnectorError(
       'SLOT_LOST',
-      `Replication slot "${name}" was invalidated (wal_status=lost). Raise max_slot_wal_keep_size and run "portage resync" to take new snapshots`,
+      `Replication slot "${name}" was invalidated (wal_status=lost). Raise max_slot_wal_keep_size and run "portage resync ${integration} --all" to take new snapshots`,
     )
   }
   if (slot.plugin !== 'pgoutput' || slot.database !== database) {

@@ -36,7 +36,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     await endStream()
     await using control = await sessions.acquire(signal)
     const identity = await identityOf(control, signal)
-    if (request.identity !== null) refuseOther(request.identity, identity)
+    if (request.identity !== null) refuseOther(request.identity, identity, scope.integration)
     const catalogue = await readCatalogue(control, { patterns: scope.tables })
     refuseTables(scope, catalogue)
     // Before the slot: decoding looks the publication up in the catalogue as of each change.
@@ -44,7 +44,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     await refuseUnpublished(control, catalogue)
     const from = request.from === null ? null : decodePosition(request.from).lsn
     const slot = await ensureSlot(
-      { name: scope.slot, database: identity.database, from, takeOver: request.takeOver },
+      { name: scope.slot, integration: scope.integration, database: identity.database, from, takeOver: request.takeOver },
       { control, replication: () => sessions.replication(signal), terminate, environment, onWait, signal },
     )
     const tables = await readPlannedTables(control, scope)

@@ -53,7 +53,7 @@ export class TableBook {
     if (version !== undefined) return version
     throw new ConnectorError(
       'SCHEMA',
-      `Rows of "${source.table}" arrived in a shape that no recorded schema version holds (expected one of versions 1 to ${this.latest(source.table)?.version ?? 0}). Run "portage resync" for the table`,
+      `Rows of "${source.table}" arrived in a shape that no recorded schema version holds (expected one of versions 1 to ${this.latest(source.table)?.version ?? 0}). Run "portage resync <integration> ${source.table}"`,
     )
   }
 

@@ -46,7 +46,7 @@ export async function runCapture(
   await log.sweep(signal)
   const format = { name: 'parquet', extension: 'parquet', createWriter: createParquetWriter } as const
   const lander = openLander({ store, log, format, compression: 'zstd', targetFileBytes: 1 << 20, metadata: new Map() })
-  return replicate(
+  return await replicate(
     {
       source,
       log,

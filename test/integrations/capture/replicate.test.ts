@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { tableName } from '../../../connectors/change.ts'
 import type { LogicalType } from '../../../connectors/logical-type.ts'
 import { MemoryDatabase, type MemoryTransaction } from '../../../connectors/memory/database.ts'
+import { createMemorySource } from '../../../connectors/memory/source.ts'
 import { openMemoryStore } from '../../../connectors/memory/store.ts'
+import { resyncAll, resyncTables } from '../../../integrations/capture/resync.ts'
+import { openLog } from '../../../integrations/land/log/log.ts'
 import { loadState } from '../../../integrations/land/log/read.ts'
 import { faultyStore } from '../../support/faulty-store.ts'
 import { changePositions, environment, LAKE, lakeRows, runCapture, sourceRows, unnamedFiles } from './capture-harness.ts'
@@ -150,6 +154,43 @@ describe('replicate', () => {
       },
     })
     expect(n).toBeGreaterThan(8)
+    await same(database, store, T, BAG)
+  })
+
+  it('takes a lost slot up again by a resync of all: deleted rows are gone, history stays', async () => {
+    const [database, store] = [loanBook(), memoryStore()]
+    await runCapture(database, store)
+    database.commit((t) => t.update(T, { id: 1 }, { b: 11 }))
+    await runCapture(database, store)
+    const before = await changePositions(store, T)
+    database.slots.clear()
+    database.commit((t) => t.delete(T, { id: 2 }))
+    await expect(runCapture(database, store)).rejects.toThrow(/does not exist, but the log continues/)
+    const signal = AbortSignal.timeout(10_000)
+    const log = await openLog({ store, ...LAKE, environment, by: 'test', signal })
+    await log.claim(signal)
+    await resyncAll({ log, source: createMemorySource({ database }), onWait: () => undefined }, signal)
+    await runCapture(database, store)
+    await same(database, store, T, BAG)
+    expect(await changePositions(store, T)).toEqual(before)
+    database.commit((t) => t.insert(T, { id: 900, a: 'later', b: 0 }))
+    await runCapture(database, store)
+    await same(database, store, T, BAG)
+  })
+
+  it('copies one table again on request while nothing else changes', async () => {
+    const [database, store] = [loanBook(), memoryStore()]
+    await runCapture(database, store)
+    const bag = (await state(store)).tables[BAG as keyof Awaited<ReturnType<typeof state>>['tables']]?.base?.files
+    const signal = AbortSignal.timeout(10_000)
+    const log = await openLog({ store, ...LAKE, environment, by: 'test', signal })
+    await log.claim(signal)
+    await resyncTables(log, [tableName('public', 'loan')], signal)
+    await expect(resyncTables(log, [tableName('public', 'nope')], signal)).rejects.toThrow(/"public.nope" is not in the log/)
+    await runCapture(database, store)
+    const after = await state(store)
+    expect(after.tables[tableName('public', 'loan')]?.base?.generation).toBe(3)
+    expect(after.tables[tableName('public', 'event')]?.base?.files).toEqual(bag)
     await same(database, store, T, BAG)
   })
 
