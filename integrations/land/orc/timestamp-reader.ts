@@ -31,6 +31,8 @@ export class TimestampReader extends ColumnReader {
   readonly #hybrid: boolean
   readonly #zone: ZoneOffset | null
   readonly #epoch: number
+  #second = 0
+  #nano = 0
 
   constructor(type: OrcType, context: StripeContext) {
     super(type, timestampType(type.kind, context.timestamps), context)
@@ -52,8 +54,9 @@ export class TimestampReader extends ColumnReader {
     const out = new BigInt64Array(count)
     const words = new Int32Array(out.buffer)
     for (let i = 0; i < values; i++) {
-      const nano = this.#nano(nanos, i)
-      const second = this.#second(seconds, i, nano)
+      this.#decode(seconds, nanos, i)
+      const nano = this.#nano
+      const second = this.#second
       if (this.#mode === 'nanos') out[i] = this.#inNanos(second, nano)
       else {
         if (nano % 1000 !== 0) throw this.#finer()
@@ -78,24 +81,27 @@ export class TimestampReader extends ColumnReader {
     this.#nanos.seek(positions)
   }
 
-  /** The last three bits count removed zeros, less one. */
-  #nano(pairs: Int32Array, i: number): number {
-    const packed = ((pairs[2 * i + 1] as number) >>> 0) * WORD + ((pairs[2 * i] as number) >>> 0)
-    const nano = Math.floor(packed / 8) * (POWERS[packed % 8] as number)
-    if (nano >= NANOS) throw damaged(`column "${this.type.path}"`, 'a timestamp has more than 999,999,999 nanoseconds')
-    return nano
-  }
-
-  /** Seconds since 1970 of the wall clock. */
-  #second(pairs: Int32Array, i: number, nano: number): number {
-    const stored = (pairs[2 * i + 1] as number) * WORD + ((pairs[2 * i] as number) >>> 0)
-    let second = stored + this.#epoch
-    // Writers truncate towards zero where a millisecond is set.
-    if (second < 0 && nano > 999_999) second--
+  /**
+   * Decodes value `i` into `#second` (since 1970, of the wall clock) and `#nano`. The last three bits of the nanoseconds
+   * count removed zeros, less one.
+   */
+  #decode(seconds: Int32Array, nanos: Int32Array, i: number): void {
+    const low = nanos[2 * i] as number
+    const packed = (nanos[2 * i + 1] as number) * WORD + (low >>> 0)
+    let nano = Math.floor(packed / 8) * (POWERS[low & 7] as number)
+    let second = (seconds[2 * i + 1] as number) * WORD + ((seconds[2 * i] as number) >>> 0) + this.#epoch
+    if (nano >= NANOS || nano <= -NANOS)
+      throw damaged(`column "${this.type.path}"`, 'a timestamp has a second of nanoseconds or more')
+    // Writers truncate towards zero where a millisecond is set. Arrow's C++ writer truncates both parts instead.
+    if (nano < 0) {
+      second--
+      nano += NANOS
+    } else if (second < 0 && nano > 999_999) second--
     if (this.#zone !== null) second += this.#zone(second)
     if (this.#hybrid) second = prolepticSeconds(second)
     if (second > MAX_SECONDS || second < -MAX_SECONDS) throw damaged(`column "${this.type.path}"`, 'a timestamp is out of range')
-    return second
+    this.#second = second
+    this.#nano = nano
   }
 
   #inNanos(second: number, nano: number): bigint {
@@ -121,8 +127,9 @@ export class TimestampReader extends ColumnReader {
     const suffix = this.type.kind === TypeKind.TIMESTAMP_INSTANT ? 'Z' : ''
     const texts: string[] = []
     for (let i = 0; i < values; i++) {
-      const nano = this.#nano(nanos, i)
-      const second = BigInt(this.#second(seconds, i, nano))
+      this.#decode(seconds, nanos, i)
+      const nano = this.#nano
+      const second = BigInt(this.#second)
       const text =
         nano % 1000 === 0
           ? timestampText(second * 1_000_000n + BigInt(nano / 1000), 'T')
