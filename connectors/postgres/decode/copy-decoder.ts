@@ -49,6 +49,7 @@ const HEADER_BYTES = SIGNATURE.length + 8
 const HAS_OIDS = 1 << 16
 const MIN_TAIL_BYTES = 64 * 1024
 
+const INCOMPLETE = 0
 const NOTHING: readonly RowBatch[] = Object.freeze([])
 
 export function createCopyDecoder(options: CopyDecoderOptions): CopyDecoder {
@@ -69,6 +70,8 @@ class BinaryCopyDecoder implements CopyDecoder {
   /** Rows in the columns, and about their bytes. */
   #held = 0
   #heldBytes = 0
+  /** Rows that fit into every column. */
+  #capacity = 0
 
   constructor(options: CopyDecoderOptions) {
     const { table, plans, pool } = options
@@ -118,6 +121,7 @@ class BinaryCopyDecoder implements CopyDecoder {
   abandon(): void {
     for (const column of this.#columns) column.release()
     this.#held = 0
+    this.#capacity = 0
   }
 
   /** Appends to the unfinished bytes; the buffer doubles, so that a huge value costs linear time. */
@@ -148,14 +152,17 @@ class BinaryCopyDecoder implements CopyDecoder {
         break
       }
       if (fields !== this.#plans.length) throw this.#malformed(`a row of ${fields} fields instead of ${this.#plans.length}`)
-      const next = rowEnd(view, at + 2, end, fields)
-      if (next < 0) return at
-      if (this.#row(bytes, at + 2)) {
+      // A row that came in pieces is looked over first: its large fields are not to be copied once per piece.
+      if (bytes === this.#tail && rowEnd(view, at + 2, end, fields) < 0) return at
+      const next = this.#row(bytes, at + 2, end)
+      if (next === INCOMPLETE) return at
+      this.rows++
+      if (next < 0) at = -next
+      else {
         this.#held++
         this.#heldBytes += next - at
+        at = next
       }
-      this.rows++
-      at = next
       if (this.#held >= MAX_BATCH_ROWS || this.#heldBytes >= MAX_BATCH_BYTES) this.#closed.push(this.#close())
     }
     if (this.#state === 'trailer' && at < end) throw this.#malformed('bytes behind its trailer')
@@ -177,34 +184,49 @@ class BinaryCopyDecoder implements CopyDecoder {
     return rowsAt
   }
 
-  /** False when the row was rejected. */
-  #row(bytes: Bytes, start: number): boolean {
+  /** Where the row ends; negated when it was rejected; `INCOMPLETE` when it goes on behind `end`. */
+  #row(bytes: Bytes, start: number, end: number): number {
     const { view } = bytes
     const row = this.#held
+    if (row >= this.#capacity) this.#reserve(row + 1)
     const plans = this.#plans
     const columns = this.#columns
     let at = start
     for (let i = 0; i < plans.length; i++) {
+      if (at + 4 > end) return this.#incomplete(i)
       const length = view.getInt32(at)
       at += 4
       const column = columns[i] as ColumnBuffer
-      if (row >= column.capacity) column.reserve(row + 1)
       if (length < 0) {
         column.setNull(row)
         continue
       }
+      if (at + length > end) return this.#incomplete(i)
       const plan = plans[i] as ColumnPlan
       const code =
         plan.copyFormat === 'binary'
           ? decodeBinary(plan.codec, column, row, bytes, at, length)
           : decodeText(plan.codec, column, row, bytes, at, length)
       if (code !== 0 && !absorb(this.#options.table.table, plan, column, row, code)) {
+        const next = rowEnd(view, start, end, plans.length)
+        if (next < 0) return this.#incomplete(i)
         this.#reject(bytes, start, i, code)
-        return false
+        return -next
       }
       at += length
     }
-    return true
+    return at
+  }
+
+  #reserve(rows: number): void {
+    for (const column of this.#columns) column.reserve(rows)
+    this.#capacity = Math.min(...this.#columns.map((column) => column.capacity))
+  }
+
+  /** Takes back the fields before `field`; the row is decoded anew when it is complete. */
+  #incomplete(field: number): typeof INCOMPLETE {
+    for (let i = 0; i < field; i++) this.#columns[i]?.undo(this.#held)
+    return INCOMPLETE
   }
 
   #reject(bytes: Bytes, start: number, failed: number, code: number): void {
@@ -233,6 +255,7 @@ class BinaryCopyDecoder implements CopyDecoder {
     ]
     this.#held = 0
     this.#heldBytes = 0
+    this.#capacity = 0
     return rowBatch({
       table,
       part: 'base',
