@@ -272,10 +272,11 @@ export class ChangeAssembler {
     if (!this.#makeRoom(table, stamp)) return TAKE.again
     const { oldKind, old, tuple } = message
     const oldFull = oldKind === 'full' ? old : null
+    const oldKey = oldKind === 'key' ? old : null
     // A bag's row has no key to replace by; a changed key leaves the old row behind.
     const moved = old !== null && (table.key.length === 0 || oldKind === 'key' || !sameKey(table.key, old, tuple))
     if (moved) table.builder.append({ op: 'd', stamp, ordinal: ++this.#ordinal, tuple: old, keyOnly: oldKind === 'key', oldFull })
-    table.builder.append({ op: 'u', stamp, ordinal: ++this.#ordinal, tuple, oldFull, moved })
+    table.builder.append({ op: 'u', stamp, ordinal: ++this.#ordinal, tuple, oldFull, oldKey, moved })
     return this.#grown(moved ? 2 : 1, size)
   }
 
