@@ -35,8 +35,8 @@ export type CatalogueTable = {
   readonly storage: string
   readonly definition: string
   readonly columns: readonly CatalogueColumn[]
-  /** attnums of dropped columns. */
-  readonly dropped: readonly number[]
+  /** attnums of dropped columns, with the transaction (32 bits) that dropped them. */
+  readonly dropped: readonly { readonly id: number; readonly xmin: number }[]
   readonly generated: readonly string[]
   readonly identity: SourceTable['identity']
   readonly key: readonly number[]
@@ -164,7 +164,7 @@ function catalogueTable(table: TableRow, columns: readonly ColumnRow[], keys: re
     storage: table.leaves === null ? (table.storage ?? '') : digest(table.storage ?? ''),
     definition: digest(`${columns.map((column) => `${column.id}:${column.xmin}`).join(',')};${table.leaves ?? ''}`),
     columns: live.filter((column) => column.generated === '').map(catalogueColumn),
-    dropped: columns.filter((column) => column.dropped).map((column) => column.id),
+    dropped: columns.filter((column) => column.dropped).map(({ id, xmin }) => ({ id, xmin: Number(xmin) })),
     generated: live.filter((column) => column.generated !== '').map((column) => column.name),
     identity,
     key: key?.key ?? [],

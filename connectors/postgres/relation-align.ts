@@ -5,8 +5,10 @@
  * What is certain: columns appear in attnum order; a column that the last recorded schema and the catalogue both have was
  * there all the time; a column that only the recorded schema has was dropped meanwhile, before or after; of the columns
  * that only the catalogue has, those with lower attnum came first. Among the readings that these rules leave, the one
- * that needs the fewest unseen renames and retypes wins; two equally good ones are ambiguous.
+ * that needs the fewest unseen renames and retypes wins. Transaction ids are weighed as well; where they decide, the
+ * reading is no longer `certain`. Two equally good ones are ambiguous.
  */
+import type { Evidence } from './relation-evidence.ts'
 
 export type KnownColumn = { readonly id: number; readonly name: string; readonly sourceType: string }
 
@@ -19,13 +21,13 @@ export type AlignInput = {
   readonly catalogue: readonly KnownColumn[] | null
   /** attnums the catalogue lists as dropped (their names and types are lost). */
   readonly dropped: readonly number[]
+  readonly evidence?: Evidence
 }
 
-/** The attnum of each Relation column, in order; equally good `readings` (at least two, not all); or none that fits. */
+/** The attnum of each Relation column, in order. `certain`: names, types and order alone say so. */
 export type Alignment =
-  | { readonly ids: readonly number[] }
-  | { readonly readings: readonly (readonly number[])[] }
-  | { readonly failure: 'impossible' }
+  | { readonly ids: readonly number[]; readonly certain: boolean }
+  | { readonly failure: 'ambiguous' | 'impossible' }
 
 type Candidate = {
   readonly id: number
@@ -44,11 +46,13 @@ const UNSEEN_TYPE = 1
 const FORGOTTEN = 2
 
 export function alignRelation(input: AlignInput): Alignment {
+  const { relation, evidence = new Map() } = input
   const candidates = candidatesOf(input)
-  const best = readings(input.relation, candidates)
-  const [first] = best
+  const plain = readings(relation, candidates, new Map())
+  const [first, second] = evidence.size === 0 ? plain : readings(relation, candidates, evidence)
   if (first === undefined) return { failure: 'impossible' }
-  return best.length > 1 ? { readings: best } : { ids: first }
+  if (second !== undefined) return { failure: 'ambiguous' }
+  return { ids: first, certain: plain.length === 1 && plain[0]?.join() === first.join() }
 }
 
 function candidatesOf({ relation, known, catalogue, dropped }: AlignInput): readonly Candidate[] {
@@ -81,25 +85,33 @@ type Reading = {
   readonly skippedAdded: boolean
 }
 
+const NOTHING = { take: 0, skip: 0 } as const
 const START: Reading = { cost: 0, ids: [], key: '', skippedAdded: false }
 
-/** How many equally good readings are kept: enough to tell one from two from more. */
-const TIES = 3
+/** How many equally good readings are kept: enough to tell one from more. */
+const TIES = 2
 
 /** The cheapest order-preserving choices of one candidate per relation column. */
-function readings(relation: AlignInput['relation'], candidates: readonly Candidate[]): readonly (readonly number[])[] {
+function readings(
+  relation: AlignInput['relation'],
+  candidates: readonly Candidate[],
+  evidence: Evidence,
+): readonly (readonly number[])[] {
   // states[j]: readings of the first j relation columns over the candidates so far.
   let states: readonly (readonly Reading[])[] = Array.from({ length: relation.length + 1 }, (_, j) => (j === 0 ? [START] : []))
   for (const candidate of candidates) {
+    const against = evidence.get(candidate.id) ?? NOTHING
     const next: Reading[][] = Array.from({ length: relation.length + 1 }, () => [])
     // From the back, so that a reading which already has its columns comes before one that takes this later one.
     for (let j = relation.length; j >= 0; j--) {
       const column = relation[j]
       for (const state of states[j] ?? []) {
-        if (!candidate.certain) next[j]?.push({ ...state, skippedAdded: state.skippedAdded || candidate.added })
+        if (!candidate.certain) {
+          next[j]?.push({ ...state, cost: state.cost + against.skip, skippedAdded: state.skippedAdded || candidate.added })
+        }
         if (column === undefined || (candidate.added && state.skippedAdded)) continue
         next[j + 1]?.push({
-          cost: state.cost + price(column, candidate),
+          cost: state.cost + against.take + price(column, candidate),
           ids: [...state.ids, candidate.id],
           key: `${state.key},${candidate.forgotten ? '?' : candidate.id}`,
           skippedAdded: state.skippedAdded,

@@ -12,7 +12,7 @@ import type { Relation } from './decode/pgoutput.ts'
 import { pgTypes, TYPES_BY_OID_SQL, type TypeRow } from './decode/type-catalogue.ts'
 import { planCatalogueColumn } from './planned-table.ts'
 import { alignRelation } from './relation-align.ts'
-import { likeliest } from './relation-evidence.ts'
+import { evidenceOf } from './relation-evidence.ts'
 
 export type ResolvedRelation = {
   readonly source: SourceTable
@@ -108,16 +108,21 @@ export function describeRelation(facts: RelationFacts): ResolvedRelation {
 
 function align(facts: RelationFacts, same: SourceTable | null): { readonly ids: readonly number[]; readonly guessed: boolean } {
   const { name, relation, spelled, catalogue, xid } = facts
+  const known = same?.columns ?? null
   const alignment = alignRelation({
     relation: relation.columns.map((column, index) => ({ name: column.name, sourceType: spelled[index] ?? '' })),
-    known: same?.columns ?? null,
+    known,
     catalogue: catalogue?.columns ?? null,
     dropped: catalogue?.dropped.map((column) => column.id) ?? [],
+    evidence: evidenceOf({
+      live: catalogue?.columns ?? [],
+      dropped: catalogue?.dropped ?? [],
+      known: known === null ? null : new Set(known.map((column) => column.id)),
+      xid,
+    }),
   })
-  if ('ids' in alignment) return { ids: alignment.ids, guessed: false }
-  const ids =
-    'readings' in alignment && catalogue !== null ? likeliest(alignment.readings, { catalogue, known: same, xid }) : null
-  if (ids !== null) return { ids, guessed: true }
+  // What transaction ids decided is likely but not proven: the table is read again.
+  if ('ids' in alignment) return { ids: alignment.ids, guessed: !alignment.certain }
   throw new ConnectorError(
     'SCHEMA',
     `Table "${name}" was altered in a way that its log records do not explain: they list the columns ` +

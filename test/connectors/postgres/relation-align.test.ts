@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type AlignInput, alignRelation, type KnownColumn } from '../../../connectors/postgres/relation-align.ts'
+import { evidenceOf } from '../../../connectors/postgres/relation-evidence.ts'
 
 /** `1:a:int 2:b:text` */
 const columns = (text: string): KnownColumn[] =>
@@ -19,8 +20,39 @@ function align(input: { relation: string; known: string | null; catalogue: strin
     dropped: input.dropped ?? [],
   }
   const result = alignRelation(request)
-  return 'ids' in result ? result.ids : 'readings' in result ? { ambiguous: result.readings } : result.failure
+  return 'ids' in result ? result.ids : result.failure
 }
+
+describe('weighing transaction ids', () => {
+  const weighed = (relation: string, xid: number, catalogue = '1:a 3:b') => {
+    const result = alignRelation({
+      relation: columns(relation.replace(/(^| )/g, '$10:')),
+      known: columns('1:a 2:b'),
+      catalogue: columns(catalogue),
+      dropped: [2],
+      evidence: evidenceOf({
+        live: [
+          { id: 1, xmin: 10 },
+          { id: 3, xmin: 100 },
+        ],
+        dropped: [{ id: 2, xmin: 100 }],
+        known: new Set([1, 2]),
+        xid,
+      }),
+    })
+    return 'ids' in result ? [result.ids, result.certain] : result.failure
+  }
+
+  test('tells a column from the one that took its name, without certainty', () => {
+    expect(weighed('a b', 99)).toEqual([[1, 2], false])
+    expect(weighed('a b', 101)).toEqual([[1, 3], false])
+  })
+
+  test('leaves what names and types already say certain', () => {
+    expect(weighed('a c', 101, '1:a 3:c')).toEqual([[1, 3], true])
+    expect(weighed('a b', 99, '1:a 3:c')).toEqual([[1, 2], true])
+  })
+})
 
 describe('aligning a Relation message with column ids', () => {
   test('nothing changed', () => {
@@ -71,12 +103,7 @@ describe('aligning a Relation message with column ids', () => {
   })
 
   test('a dropped column and another one of its name and type is ambiguous by itself', () => {
-    expect(align({ relation: 'a b', known: '1:a 2:b', catalogue: '1:a 3:b', dropped: [2] })).toEqual({
-      ambiguous: [
-        [1, 2],
-        [1, 3],
-      ],
-    })
+    expect(align({ relation: 'a b', known: '1:a 2:b', catalogue: '1:a 3:b', dropped: [2] })).toBe('ambiguous')
   })
 
   test('a dropped column in the middle of two that came and went', () => {
@@ -110,11 +137,6 @@ describe('aligning a Relation message with column ids', () => {
   })
 
   test('dropped columns of one type that nobody can tell apart are ambiguous', () => {
-    expect(align({ relation: 'a new', known: '1:a 2:b 3:c', catalogue: '1:a', dropped: [2, 3] })).toEqual({
-      ambiguous: [
-        [1, 2],
-        [1, 3],
-      ],
-    })
+    expect(align({ relation: 'a new', known: '1:a 2:b 3:c', catalogue: '1:a', dropped: [2, 3] })).toBe('ambiguous')
   })
 })
