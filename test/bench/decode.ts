@@ -1,11 +1,15 @@
-/** Decoding alone: COPY bytes of a 16-column payment table, made in memory, → Arrow batches. No server, no disk. */
-import type { SourceTable } from '../../connectors/change.ts'
+/** Decoding alone: COPY bytes and pgoutput tuples of a 16-column payment table, made in memory, → Arrow batches. No server, no disk. */
+import type { RowBatch, SourceTable } from '../../connectors/change.ts'
 import { tableName } from '../../connectors/change.ts'
-import { createBufferPool } from '../../connectors/postgres/decode/buffer-pool.ts'
+import { type BufferPool, createBufferPool } from '../../connectors/postgres/decode/buffer-pool.ts'
+import { type Bytes, bytesOf } from '../../connectors/postgres/decode/bytes.ts'
+import { createChangeBatchBuilder } from '../../connectors/postgres/decode/change-batch.ts'
 import { createCopyDecoder } from '../../connectors/postgres/decode/copy-decoder.ts'
 import type { PgType } from '../../connectors/postgres/decode/pg-type.ts'
 import { planColumn } from '../../connectors/postgres/decode/plan-column.ts'
 import { cutAt } from '../../connectors/postgres/decode/position.ts'
+import { transactionStamp } from '../../connectors/postgres/decode/transaction-stamp.ts'
+import { COLUMN_KIND } from '../../connectors/postgres/decode/tuple.ts'
 
 const ROWS = 500_000
 const ROUNDS = 7
@@ -19,37 +23,63 @@ type BenchColumn = {
   readonly write: (row: number) => Buffer | null
 }
 
-/** Rows per CPU-second and per second, median of the rounds, as one JSON line. */
+type Round = (pool: BufferPool) => number
+
+/** Rows per CPU-second and per second, median of the rounds, one JSON line each for COPY and for inserts of the stream. */
 export async function run(): Promise<void> {
-  const { table, plans, bytes } = paymentTable()
-  const pool = createBufferPool()
-  const figures: { wall: number; cpu: number }[] = []
-  for (let round = 0; round <= ROUNDS; round++) {
-    const cpu = process.cpuUsage()
-    const started = process.hrtime.bigint()
+  const { table, plans } = paymentTable()
+  const copy = copyBytes()
+  measure('decode copy', copy.length, (pool) => {
     const decoder = createCopyDecoder({ table, plans, position: cutAt(1, 1n), pool, onReject: () => undefined })
     let rows = 0
-    const take = (batches: ReturnType<typeof decoder.push>) => {
-      for (const batch of batches) {
-        rows += batch.batch.numRows
-        batch.release()
-      }
+    for (let at = 0; at < copy.length; at += CHUNK_BYTES) rows += release(decoder.push(copy.subarray(at, at + CHUNK_BYTES)))
+    return rows + release(decoder.finish())
+  })
+  const { bytes, tuples } = insertTuples()
+  measure('decode stream', bytes.buffer.length, (pool) => {
+    const mapping = plans.map((_, i) => i)
+    const builder = createChangeBatchBuilder({ table, plans, mapping, pool, onReject: () => undefined })
+    const stamp = transactionStamp(1, 1n, 1_767_225_600_000_000n)
+    let rows = 0
+    for (let row = 0; row < ROWS; row++) {
+      if (!builder.accepts(stamp)) rows += release([builder.finish()])
+      const start = tuples[row] ?? 0
+      const end = tuples[row + 1] ?? 0
+      builder.append({ op: 'c', stamp, ordinal: row + 1, tuple: { bytes, start, end, columns: plans.length } })
     }
-    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) take(decoder.push(bytes.subarray(at, at + CHUNK_BYTES)))
-    take(decoder.finish())
+    return rows + release([builder.finish()])
+  })
+}
+
+function release(batches: readonly (RowBatch | null)[]): number {
+  let rows = 0
+  for (const batch of batches) {
+    rows += batch?.batch.numRows ?? 0
+    batch?.release()
+  }
+  return rows
+}
+
+function measure(bench: string, bytes: number, round: Round): void {
+  const pool = createBufferPool()
+  const figures: { wall: number; cpu: number }[] = []
+  for (let i = 0; i <= ROUNDS; i++) {
+    const before = process.cpuUsage()
+    const started = process.hrtime.bigint()
+    const rows = round(pool)
     if (rows !== ROWS) throw new Error(`decoded ${rows} rows instead of ${ROWS}`)
     const wall = Number(process.hrtime.bigint() - started) / 1e9
-    const { user, system } = process.cpuUsage(cpu)
+    const { user, system } = process.cpuUsage(before)
     // The first round compiles.
-    if (round > 0) figures.push({ wall, cpu: (user + system) / 1e6 })
+    if (i > 0) figures.push({ wall, cpu: (user + system) / 1e6 })
   }
-  const median = (pick: (figure: { wall: number; cpu: number }) => number) =>
-    figures.map(pick).sort((a, b) => a - b)[Math.floor(figures.length / 2)] ?? Number.NaN
+  const median = (of: (figure: { wall: number; cpu: number }) => number) =>
+    figures.map(of).sort((a, b) => a - b)[Math.floor(figures.length / 2)] ?? Number.NaN
   const result = {
-    bench: 'decode',
+    bench,
     rows: ROWS,
-    columns: plans.length,
-    mebibytes: Math.round(bytes.length / 2 ** 20),
+    columns: COLUMNS.length,
+    mebibytes: Math.round(bytes / 2 ** 20),
     rounds: ROUNDS,
     rowsPerSecond: Math.round(ROWS / median(({ wall }) => wall)),
     rowsPerCpuSecond: Math.round(ROWS / median(({ cpu }) => cpu)),
@@ -112,7 +142,7 @@ function paymentTable() {
     key: [1],
     identity: 'default',
   }
-  return { table, plans, bytes: copyBytes() }
+  return { table, plans }
 }
 
 const MAX_ROW_BYTES = 320
@@ -130,6 +160,25 @@ function copyBytes(): Buffer {
   }
   at = bytes.writeInt16BE(-1, at)
   return bytes.subarray(0, at)
+}
+
+/** Tuples as pgoutput sends them in binary, one after another; row i is [tuples[i], tuples[i + 1]). */
+function insertTuples(): { bytes: Bytes; tuples: Uint32Array } {
+  const buffer = Buffer.allocUnsafe(64 + ROWS * MAX_ROW_BYTES)
+  const tuples = new Uint32Array(ROWS + 1)
+  let at = 0
+  for (let row = 0; row < ROWS; row++) {
+    tuples[row] = at
+    for (const column of COLUMNS) {
+      const value = column.write(row)
+      buffer[at++] = value === null ? COLUMN_KIND.null : COLUMN_KIND.binary
+      if (value === null) continue
+      at = buffer.writeInt32BE(value.length, at)
+      at += value.copy(buffer, at)
+    }
+  }
+  tuples[ROWS] = at
+  return { bytes: bytesOf(buffer.subarray(0, at)), tuples }
 }
 
 function int8(value: bigint): Buffer {
