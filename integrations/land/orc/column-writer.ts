@@ -17,8 +17,8 @@ export const SLICE_ROWS = 8_192
 
 export type WriterContext = {
   readonly compress: BlockCompressor
-  /** Paths of columns whose values must leave no trace in statistics. */
-  readonly unstated: ReadonlySet<string>
+  /** Ids of columns whose values must leave no trace in statistics. */
+  readonly unstated: ReadonlySet<number>
   /** See `OrcWriterOptions.epochSecond`. */
   readonly epochSecond: 'error' | 'late'
 }
@@ -81,7 +81,7 @@ export abstract class ColumnWriter {
     this.type = type
     this.context = context
     this.children = children
-    this.stated = !context.unstated.has(type.path)
+    this.stated = !context.unstated.has(type.id)
     this.statistics = this.newStatistics()
     this.#presentOut = new OutStream(context.compress)
     this.#present = new BooleanEncoder(this.#presentOut)

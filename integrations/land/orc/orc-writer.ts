@@ -72,12 +72,12 @@ export function createOrcWriter(options: OrcWriterOptions): FileWriter {
   const stride = options.rowIndexStride ?? ROW_INDEX_STRIDE
   const stripeBytes = options.stripeBytes ?? STRIPE_BYTES
   const stripeRows = options.stripeRows ?? Number.POSITIVE_INFINITY
+  const root = orcSchema(options.schema, { instants: options.instants ?? false })
   const context: WriterContext = {
     compress: compression.compress,
-    unstated: options.unstated ?? new Set(),
+    unstated: unstatedIds(root, options.unstated ?? new Set()),
     epochSecond: options.epochSecond ?? 'error',
   }
-  const root = orcSchema(options.schema, { instants: options.instants ?? false })
   const types = flatten(root)
   const writer = columnWriter(root, context)
   const totals = types.map((type) => ({ type, statistics: null as Statistics | null, bytesOnDisk: 0 }))
@@ -284,6 +284,12 @@ function columnWriter(type: OrcType, context: WriterContext): ColumnWriter {
     default:
       return type.kind satisfies never
   }
+}
+
+/** Ids of the named top-level columns and of everything below them. */
+function unstatedIds(root: OrcType, names: ReadonlySet<string>): ReadonlySet<number> {
+  const unstated = root.children.filter((_, i) => names.has(root.fieldNames[i] ?? ''))
+  return new Set(unstated.flatMap(flatten).map(({ id }) => id))
 }
 
 /** Empty statistics of a column, for a file without rows. */

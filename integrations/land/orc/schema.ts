@@ -10,6 +10,8 @@ export type OrcType = {
   readonly kind: TypeKind
   /** Dotted path for messages and inspection; the name itself may hold dots. */
   readonly path: string
+  /** 0 for the root, 1 for top-level columns. */
+  readonly depth: number
   readonly fieldNames: readonly string[]
   readonly children: readonly OrcType[]
   /** Ids of the type and everything below are [id, end). */
@@ -27,7 +29,7 @@ export const ORC_TYPE_KEY = 'orc.type'
 export const MAX_DEPTH = 256
 const MAX_TYPES = 200_000
 
-type Draft = Omit<OrcType, 'id' | 'end' | 'children'> & { readonly children: readonly Draft[] }
+type Draft = Omit<OrcType, 'id' | 'end' | 'depth' | 'children'> & { readonly children: readonly Draft[] }
 
 const draft = (kind: TypeKind, path: string, more: Partial<Draft> = {}): Draft => ({
   kind,
@@ -44,17 +46,17 @@ const draft = (kind: TypeKind, path: string, more: Partial<Draft> = {}): Draft =
 export function orcSchema(schema: Schema, options: { readonly instants: boolean }): OrcType {
   const children = schema.fields.map((field) => draftOf(field, field.name, options))
   const root = draft(TypeKind.STRUCT, '', { fieldNames: schema.fields.map(({ name }) => name), children })
-  return number(root, 0)
+  return number(root, 0, 0)
 }
 
-function number(type: Draft, id: number): OrcType {
+function number(type: Draft, id: number, depth: number): OrcType {
   let next = id + 1
   const children = type.children.map((child) => {
-    const numbered = number(child, next)
+    const numbered = number(child, next, depth + 1)
     next = numbered.end
     return numbered
   })
-  return { ...type, id, children, end: next }
+  return { ...type, id, depth, children, end: next }
 }
 
 function draftOf(field: Field, path: string, options: { readonly instants: boolean }): Draft {
@@ -155,7 +157,18 @@ export function readTypes(types: readonly Type[]): OrcType {
     )
     const { precision, scale } = decimalOf(type)
     const maximumLength = type.maximumLength ?? 0
-    return { id, kind: kind as TypeKind, path, fieldNames: type.fieldNames, children, end: next, maximumLength, precision, scale }
+    return {
+      id,
+      kind: kind as TypeKind,
+      path,
+      depth,
+      fieldNames: type.fieldNames,
+      children,
+      end: next,
+      maximumLength,
+      precision,
+      scale,
+    }
   }
   const root = read(0, '', 0)
   if (next !== types.length) throw damaged('footer', `${types.length - next} types belong to no column`)
