@@ -7,8 +7,9 @@ import type { BufferPool } from './buffer-pool.ts'
 import { type Bytes, bytesOf } from './bytes.ts'
 import { ColumnBuffer } from './column-buffer.ts'
 import type { ColumnPlan } from './column-plan.ts'
-import { decodeBinary, decodeText } from './decode-value.ts'
+import { decodeBinary } from './decode-value.ts'
 import { absorb } from './row-policy.ts'
+import { BINARY_OP, type ValueCodec } from './value-codec.ts'
 
 export type CopyDecoderOptions = {
   readonly table: SourceTable
@@ -60,6 +61,7 @@ class BinaryCopyDecoder implements CopyDecoder {
   rows = 0
   readonly #options: CopyDecoderOptions
   readonly #plans: readonly ColumnPlan[]
+  readonly #codecs: readonly ValueCodec[]
   readonly #columns: readonly ColumnBuffer[]
   readonly #schema
   #state: 'header' | 'rows' | 'trailer' = 'header'
@@ -80,6 +82,7 @@ class BinaryCopyDecoder implements CopyDecoder {
     }
     this.#options = options
     this.#plans = plans
+    this.#codecs = plans.map(({ codec, copyFormat }) => (copyFormat === 'binary' ? codec : { ...codec, binary: BINARY_OP.text }))
     this.#schema = sourceBatchSchema(table, 'base')
     this.#columns = plans.map((plan, i) => new ColumnBuffer(plan.column.type.kind, this.#schema.fields[i + 4]?.type, pool))
   }
@@ -152,8 +155,8 @@ class BinaryCopyDecoder implements CopyDecoder {
         break
       }
       if (fields !== this.#plans.length) throw this.#malformed(`a row of ${fields} fields instead of ${this.#plans.length}`)
-      // A row that came in pieces is looked over first: its large fields are not to be copied once per piece.
-      if (bytes === this.#tail && rowEnd(view, at + 2, end, fields) < 0) return at
+      // A row that comes in pieces is looked over first: its large fields are not to be copied once per piece.
+      if (at === 0 && bytes === this.#tail && rowEnd(view, at + 2, end, fields) < 0) return at
       const next = this.#row(bytes, at + 2, end)
       if (next === INCOMPLETE) return at
       this.rows++
@@ -189,10 +192,10 @@ class BinaryCopyDecoder implements CopyDecoder {
     const { view } = bytes
     const row = this.#held
     if (row >= this.#capacity) this.#reserve(row + 1)
-    const plans = this.#plans
+    const codecs = this.#codecs
     const columns = this.#columns
     let at = start
-    for (let i = 0; i < plans.length; i++) {
+    for (let i = 0; i < codecs.length; i++) {
       if (at + 4 > end) return this.#incomplete(i)
       const length = view.getInt32(at)
       at += 4
@@ -202,13 +205,9 @@ class BinaryCopyDecoder implements CopyDecoder {
         continue
       }
       if (at + length > end) return this.#incomplete(i)
-      const plan = plans[i] as ColumnPlan
-      const code =
-        plan.copyFormat === 'binary'
-          ? decodeBinary(plan.codec, column, row, bytes, at, length)
-          : decodeText(plan.codec, column, row, bytes, at, length)
-      if (code !== 0 && !absorb(this.#options.table.table, plan, column, row, code)) {
-        const next = rowEnd(view, start, end, plans.length)
+      const code = decodeBinary(codecs[i] as ValueCodec, column, row, bytes, at, length)
+      if (code !== 0 && !absorb(this.#options.table.table, this.#plans[i] as ColumnPlan, column, row, code)) {
+        const next = rowEnd(view, start, end, codecs.length)
         if (next < 0) return this.#incomplete(i)
         this.#reject(bytes, start, i, code)
         return -next

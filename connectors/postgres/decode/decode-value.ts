@@ -25,8 +25,6 @@ const MINUS_INFINITY_32 = -0x8000_0000
 const WIDTHS: readonly number[] = Object.entries({
   [BINARY_OP.bool]: 1,
   [BINARY_OP.int16]: 2,
-  [BINARY_OP.int32]: 4,
-  [BINARY_OP.int64]: 8,
   [BINARY_OP.int16As32]: 2,
   [BINARY_OP.int16As64]: 2,
   [BINARY_OP.int32As64]: 4,
@@ -35,18 +33,19 @@ const WIDTHS: readonly number[] = Object.entries({
   [BINARY_OP.float64]: 8,
   [BINARY_OP.float32As64]: 4,
   [BINARY_OP.uuid]: 16,
-  [BINARY_OP.date]: 4,
-  [BINARY_OP.timestamp]: 8,
   [BINARY_OP.time]: 8,
 }).reduce<number[]>(
   (widths, [op, width]) => {
     widths[Number(op)] = width
     return widths
   },
-  new Array<number>(BINARY_OP.render + 1).fill(-1),
+  new Array<number>(BINARY_OP.text + 1).fill(-1),
 )
 
-/** The value's send form in bytes [at, at + length). */
+/**
+ * The value's send form in bytes [at, at + length). The everyday types stand here by themselves: so small, the engine
+ * compiles this function into the row loops.
+ */
 export function decodeBinary(
   codec: ValueCodec,
   column: ColumnBuffer,
@@ -56,6 +55,38 @@ export function decodeBinary(
   length: number,
 ): number {
   const { view } = bytes
+  switch (codec.binary) {
+    case BINARY_OP.int32:
+      if (length !== 4) return BAD.malformed
+      column.int32[row] = view.getInt32(at)
+      return 0
+    case BINARY_OP.int64:
+      if (length !== 8) return BAD.malformed
+      column.int64[row] = view.getBigInt64(at)
+      return 0
+    case BINARY_OP.timestamp: {
+      if (length !== 8) return BAD.malformed
+      const high = view.getInt32(at)
+      if (high <= FIRST_WIRE_HIGH || high >= END_WIRE_HIGH) return timestampAtTheEdge(column, row, view.getBigInt64(at))
+      column.int64[row] = view.getBigInt64(at) + POSTGRES_EPOCH_US
+      return 0
+    }
+    case BINARY_OP.date: {
+      if (length !== 4) return BAD.malformed
+      return setWireDate(column, row, view.getInt32(at))
+    }
+    case BINARY_OP.decimal:
+      return decimalFromBinary(view, at, column.words, row * 4, codec.precision, codec.scale)
+    case BINARY_OP.copy:
+      column.setBytes(row, bytes.buffer, view, at, length)
+      return 0
+    default:
+      return decodeOther(codec, column, row, bytes, at, length)
+  }
+}
+
+function decodeOther(codec: ValueCodec, column: ColumnBuffer, row: number, bytes: Bytes, at: number, length: number): number {
+  const { view } = bytes
   const width = WIDTHS[codec.binary] as number
   if (width >= 0 && width !== length) return BAD.malformed
   switch (codec.binary) {
@@ -64,12 +95,6 @@ export function decodeBinary(
       return 0
     case BINARY_OP.int16:
       column.int16[row] = view.getInt16(at)
-      return 0
-    case BINARY_OP.int32:
-      column.int32[row] = view.getInt32(at)
-      return 0
-    case BINARY_OP.int64:
-      column.int64[row] = view.getBigInt64(at)
       return 0
     case BINARY_OP.int16As32:
       column.int32[row] = view.getInt16(at)
@@ -92,11 +117,6 @@ export function decodeBinary(
     case BINARY_OP.float32As64:
       column.float64[row] = view.getFloat32(at)
       return 0
-    case BINARY_OP.decimal:
-      return decimalFromBinary(view, at, column.words, row * 4, codec.precision, codec.scale)
-    case BINARY_OP.copy:
-      column.setBytes(row, bytes.buffer, view, at, length)
-      return 0
     case BINARY_OP.copyVersioned:
       column.setBytes(row, bytes.buffer, view, at + 1, length - 1)
       return 0
@@ -106,26 +126,6 @@ export function decodeBinary(
     case BINARY_OP.hex:
       setHex(column, row, bytes.buffer, at, length)
       return 0
-    case BINARY_OP.date: {
-      const days = view.getInt32(at)
-      if (days === INFINITY_32 || days === MINUS_INFINITY_32) return BAD.infiniteTime
-      return setDate(column, row, days + POSTGRES_EPOCH_DAYS)
-    }
-    case BINARY_OP.timestamp: {
-      // The wire counts from 2000: moving to 1970 overflows 64 bits near the year 294276, so the range is checked first.
-      const high = view.getInt32(at)
-      if (high > FIRST_WIRE_HIGH && high < END_WIRE_HIGH) {
-        column.int64[row] = view.getBigInt64(at) + POSTGRES_EPOCH_US
-        return 0
-      }
-      const micros = view.getBigInt64(at)
-      if (micros >= FIRST_WIRE_US && micros < END_WIRE_US) {
-        column.int64[row] = micros + POSTGRES_EPOCH_US
-        return 0
-      }
-      if (micros === INFINITY_64 || micros === MINUS_INFINITY_64) return BAD.infiniteTime
-      return micros < 0n ? BAD.beforeYear1 : BAD.beyondYear9999
-    }
     case BINARY_OP.time:
       return setTime(column, row, Number(view.getBigInt64(at)))
     case BINARY_OP.render: {
@@ -133,9 +133,26 @@ export function decodeBinary(
       column.setText(row, codec.renderBinary(bytes, at, length))
       return 0
     }
+    case BINARY_OP.text:
+      return decodeText(codec, column, row, bytes, at, length)
     default:
       return BAD.malformed
   }
+}
+
+function setWireDate(column: ColumnBuffer, row: number, days: number): number {
+  if (days === INFINITY_32 || days === MINUS_INFINITY_32) return BAD.infiniteTime
+  return setDate(column, row, days + POSTGRES_EPOCH_DAYS)
+}
+
+/** The wire counts from 2000: moving to 1970 overflows 64 bits near the year 294276, so the range is checked first. */
+function timestampAtTheEdge(column: ColumnBuffer, row: number, micros: bigint): number {
+  if (micros >= FIRST_WIRE_US && micros < END_WIRE_US) {
+    column.int64[row] = micros + POSTGRES_EPOCH_US
+    return 0
+  }
+  if (micros === INFINITY_64 || micros === MINUS_INFINITY_64) return BAD.infiniteTime
+  return micros < 0n ? BAD.beforeYear1 : BAD.beyondYear9999
 }
 
 /** The value's text form in bytes [at, at + length). */

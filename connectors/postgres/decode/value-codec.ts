@@ -27,6 +27,8 @@ export const BINARY_OP = {
   time: 19,
   /** Through `renderBinary`. */
   render: 20,
+  /** The bytes are the type's text form after all: `text` says how. */
+  text: 21,
 } as const
 
 /** Text form → column. */
