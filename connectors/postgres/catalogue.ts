@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { SourceTable } from '../change.ts'
+import type { SourceScope } from '../ports.ts'
 import { inScope } from '../table-patterns.ts'
 import type { Session } from './connect.ts'
 
@@ -32,6 +33,10 @@ export type CatalogueTable = {
   readonly kind: 'table' | 'partitioned' | 'other'
   readonly unlogged: boolean
   readonly comment: string | null
+  /**
+   * Tokens of `SourceTable`. Both also change when the table left the publication and came back: its changes in between
+   * are in nobody's stream, so its rows count as rewritten.
+   */
   readonly storage: string
   readonly definition: string
   readonly columns: readonly CatalogueColumn[]
@@ -59,6 +64,7 @@ type TableRow = {
   comment: string | null
   storage: string | null
   leaves: string | null
+  membership: string | null
   rows: number
   bytes: string | null
   security: boolean
@@ -95,6 +101,10 @@ const TABLES = /* sql */ `
     c.relreplident as identity, obj_description(c.oid, 'pg_class') as comment, r.rolname as owner,
     row_security_active(c.oid) as security,
     case when c.relkind = 'p' then p.storage else c.relfilenode::text end as storage, p.leaves,
+    (select coalesce(
+        (select r.oid from pg_publication_rel r where r.prpubid = b.oid and r.prrelid = c.oid),
+        b.oid)::text
+      from pg_publication b where b.pubname = $2) as membership,
     case when c.relkind = 'p' then p.rows else greatest(c.reltuples, 0) end as rows,
     case when c.relkind = 'p' then p.bytes else pg_total_relation_size(c.oid) end::text as bytes
   from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner
@@ -121,16 +131,17 @@ const KEYS = /* sql */ `
       where k.place <= i.indnkeyatts) as key
   from pg_index i where i.indrelid = any($1::oid[]) and (i.indisprimary or i.indisreplident) and i.indisvalid`
 
-/** Tables that match the patterns, or just those with the given oids; all read in one snapshot. */
+/** Tables that match the scope's patterns, or just those with the given oids; all read in one snapshot. */
 export async function readCatalogue(
   session: Session,
-  wanted: { readonly patterns: readonly string[] } | { readonly oids: readonly string[] },
+  scope: Pick<SourceScope, 'publication' | 'tables'>,
+  only?: readonly string[],
 ): Promise<readonly CatalogueTable[]> {
   const subject = 'Reading the catalogue'
   await session.rows(/* sql */ `begin isolation level repeatable read read only`, [], subject)
   try {
-    const oids = 'oids' in wanted ? wanted.oids : await matching(session, wanted.patterns, subject)
-    const tables = await session.rows<TableRow>(TABLES, [oids], subject)
+    const oids = only ?? (await matching(session, scope.tables, subject))
+    const tables = await session.rows<TableRow>(TABLES, [oids, scope.publication], subject)
     const columns = await session.rows<ColumnRow>(COLUMNS, [oids], subject)
     const keys = await session.rows<KeyRow>(KEYS, [oids], subject)
     const columnsOf = Map.groupBy(columns, (column) => column.oid)
@@ -154,6 +165,7 @@ function catalogueTable(table: TableRow, columns: readonly ColumnRow[], keys: re
   const primary = keys.find((key) => key.primary)
   const key = identity === 'index' ? keys.find((index) => index.identity) : primary?.immediate ? primary : undefined
   const live = columns.filter((column) => !column.dropped)
+  const membership = table.membership ?? 'none'
   return {
     oid: table.oid,
     schema: table.schema,
@@ -161,8 +173,8 @@ function catalogueTable(table: TableRow, columns: readonly ColumnRow[], keys: re
     kind: KINDS[table.kind] ?? 'other',
     unlogged: table.persistence === 'u',
     comment: table.comment,
-    storage: table.leaves === null ? (table.storage ?? '') : digest(table.storage ?? ''),
-    definition: digest(`${columns.map((column) => `${column.id}:${column.xmin}`).join(',')};${table.leaves ?? ''}`),
+    storage: digest(`${table.storage ?? ''};${membership}`),
+    definition: digest(`${columns.map((column) => `${column.id}:${column.xmin}`).join(',')};${table.leaves ?? ''};${membership}`),
     columns: live.filter((column) => column.generated === '').map(catalogueColumn),
     dropped: columns.filter((column) => column.dropped).map(({ id, xmin }) => ({ id, xmin: Number(xmin) })),
     generated: live.filter((column) => column.generated !== '').map((column) => column.name),

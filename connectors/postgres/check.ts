@@ -51,7 +51,7 @@ export async function check(sessions: Sessions, scope: SourceScope, signal: Abor
     const problems = serverProblems(subject, server, session.pid)
     // Catalogue queries need the version; nothing below helps a server that is too old.
     if (server.version < MINIMUM_VERSION) return problems
-    const tables = await readCatalogue(session, { patterns: scope.tables })
+    const tables = await readCatalogue(session, scope)
     const publication = await readPublication(session, scope.publication)
     return [
       ...problems,

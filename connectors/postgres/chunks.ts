@@ -93,7 +93,7 @@ async function openChunk(
   const relation = await lockTable(session, table)
   // Another session: this one sees the catalogue as of the snapshot. The lock keeps it from changing.
   await using outside = await sessions.acquire(signal)
-  const [now] = await readCatalogue(outside, { oids: [table.id] })
+  const [now] = await readCatalogue(outside, scope, [table.id])
   if (now === undefined || now.storage !== table.storage) {
     throw new ConnectorError(
       'TABLE_REWRITTEN',

@@ -22,6 +22,7 @@ const COPY_OUT_RESPONSE = 0x48
 const COPY_BOTH_RESPONSE = 0x57
 const READY_FOR_QUERY = 0x5a
 const ERROR_RESPONSE = 0x45
+const NOTICE_RESPONSE = 0x4e
 const QUERY = 0x51
 
 /** An ErrorResponse in the shape of pg's DatabaseError. */
@@ -39,6 +40,7 @@ class ServerFailure extends Error {
 export class CopyStream {
   readonly #socket: Socket
   readonly #sink: CopySink
+  readonly #onNotice: (message: string) => void
   readonly #ours: (chunk: Buffer) => void
   readonly #failed: (error: Error) => void
   readonly #closed: () => void
@@ -56,7 +58,9 @@ export class CopyStream {
   /** When bytes last arrived, in `performance.now()` milliseconds. */
   receivedAt = performance.now()
 
-  constructor(client: pg.Client, sink: CopySink) {
+  /** `onNotice` is given the text of a WARNING or NOTICE; what it throws ends the stream. */
+  constructor(client: pg.Client, sink: CopySink, onNotice: (message: string) => void = () => {}) {
+    this.#onNotice = onNotice
     this.#socket = socketOf(client)
     this.#sink = sink
     this.#ours = (chunk) => this.#receive(chunk)
@@ -236,8 +240,11 @@ export class CopyStream {
       case READY_FOR_QUERY:
         this.#finish(this.#failure)
         return
+      case NOTICE_RESPONSE:
+        this.#onNotice(errorFields(bytes, start, end).get('M') ?? '')
+        return
       default:
-        // CopyDone, CommandComplete, Notice and ParameterStatus need no answer.
+        // CopyDone, CommandComplete and ParameterStatus need no answer.
         return
     }
   }

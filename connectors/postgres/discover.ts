@@ -6,7 +6,7 @@ import { describeTable, readTypes } from './planned-table.ts'
 import { tableAdvice } from './table-problems.ts'
 
 export async function discover(session: Session, scope: SourceScope): Promise<readonly DiscoveredTable[]> {
-  const tables = await readCatalogue(session, { patterns: scope.tables })
+  const tables = await readCatalogue(session, scope)
   const oids = tables.map((table) => table.oid)
   const types = await readTypes(session, oids)
   const special = await specialValues(session, oids)

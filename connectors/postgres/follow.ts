@@ -3,6 +3,7 @@ import type { ChangeSet, SourceTable } from '../change.ts'
 import { ConnectorError } from '../errors.ts'
 import type { Environment, FollowRequest, SourceScope } from '../ports.ts'
 import { ChangeAssembler, type OpenTable } from './change-assembler.ts'
+import { socketOf } from './connect.ts'
 import { TAKE, type Take } from './copy-stream.ts'
 import { type BufferPool, createBufferPool } from './decode/buffer-pool.ts'
 import type { Bytes } from './decode/bytes.ts'
@@ -85,17 +86,21 @@ class Follower {
     const { lsn: from } = decodePosition(this.#request.from)
     // The backlog ends here: what is committed now lies before the message that is written now.
     this.#assembler.target = await emitMessage(sql, 'follow')
+    const stop = () => socketOf(session.client).destroy()
+    this.#signal.addEventListener('abort', stop, { once: true })
     try {
       const options = { slot: scope.slot, publication: scope.publication, from, binary: this.#binary }
       this.#stream = await ReplicationStream.start(session, options, sink, environment)
     } catch (error) {
       await session[Symbol.asyncDispose]()
       throw await this.#startFailure(error)
+    } finally {
+      this.#signal.removeEventListener('abort', stop)
     }
     onStream(this.#stream)
     this.#stream.done.then(
       () => this.#fail(new ConnectorError('UNAVAILABLE', `The server ended the stream of replication slot "${scope.slot}"`)),
-      (error) => this.#fail(error),
+      (error) => this.#fail(this.#streamFailure(error)),
     )
   }
 
@@ -160,6 +165,9 @@ class Follower {
     } else if (now >= beatAt) {
       if (this.#assembler.position > this.#lastCut && !this.#assembler.inTransaction) return this.#takeNow()
       await this.#heartbeat()
+      // The stream may have passed the message already; nothing else would make a set of it.
+      const { request, target, position, inTransaction } = this.#assembler
+      if (request === null && !inTransaction && target !== null && position >= target) return this.#takeNow()
     }
     const waitUntil = Math.min(
       now >= flushAt ? Number.POSITIVE_INFINITY : flushAt,
@@ -174,8 +182,6 @@ class Follower {
     await using session = await this.#tools.sessions.acquire(this.#signal)
     this.#heartbeatSent = true
     this.#assembler.target = await emitMessage(session, 'heartbeat')
-    // The stream may have passed it already.
-    if (this.#assembler.target !== null && this.#assembler.position >= this.#assembler.target) this.#assembler.wanted = true
   }
 
   #takeNow(): Promise<ChangeSet> {
@@ -254,6 +260,17 @@ class Follower {
     throw new ConnectorError(
       'UNAVAILABLE',
       `Table "${table}" gained a column whose type is sent as text; the stream starts again in text`,
+    )
+  }
+
+  #streamFailure(error: unknown): unknown {
+    const { scope } = this.#tools
+    if (sqlState(error) !== '42704' || !/publication/.test(String(error))) return error
+    return new ConnectorError(
+      'SOURCE_SETUP',
+      `Publication "${scope.publication}" was dropped: changes from before its next creation cannot be decoded. ` +
+        `Run "portage resync ${scope.integration} --all" to take new snapshots`,
+      { cause: error },
     )
   }
 

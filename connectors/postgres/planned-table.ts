@@ -19,7 +19,7 @@ export type PlannedTable = {
 
 /** The tables of the scope as they are now. Throws `SCHEMA` for names that cannot be carried, `CONFIGURATION` for types that cannot. */
 export async function readPlannedTables(session: Session, scope: SourceScope): Promise<readonly PlannedTable[]> {
-  const catalogue = await readCatalogue(session, { patterns: scope.tables })
+  const catalogue = await readCatalogue(session, scope)
   const types = await readTypes(
     session,
     catalogue.map((table) => table.oid),

@@ -36,7 +36,7 @@ export async function resolveRelation(
   const name = tableName(relation.schema, relation.name)
   if (!inScope(scope.tables, name)) return null
   const oid = String(relation.oid)
-  const [catalogue = null] = await readCatalogue(session, { oids: [oid] })
+  const [catalogue = null] = await readCatalogue(session, scope, [oid])
   const spelled = await spellTypes(session, relation)
   const typeOids = relation.columns.map((column) => column.typeOid)
   const types = pgTypes(await session.rows<TypeRow>(TYPES_BY_OID_SQL, [typeOids], 'Reading the types of a changed table'))

@@ -19,7 +19,7 @@ const BY_STATE: Readonly<Record<string, Translation>> = {
     code: 'PRIVILEGE',
     cure: 'Grant the privilege named by the server to the connection’s user; "portage check" lists the statements',
   },
-  '42704': { code: 'SOURCE_SETUP', cure: 'PostgreSQL 14 or newer is needed' },
+  '42704': { code: 'NOT_FOUND', cure: 'Something that the statement names is not there (any more)' },
   '42P01': { code: 'NOT_FOUND', cure: 'The table is not there (any more); correct source.tables' },
   '53100': { code: 'FULL', cure: 'Free disk space on the database server' },
   '53200': { code: 'UNAVAILABLE', cure: AGAIN },
@@ -77,6 +77,9 @@ function translate(error: Error): Translation {
       code: 'SOURCE_SETUP',
       cure: 'A connection pooler (PgBouncer?) answered: replication needs the server itself, so name its own host and port',
     }
+  }
+  if (/unrecognized configuration parameter/.test(error.message)) {
+    return { code: 'SOURCE_SETUP', cure: 'PostgreSQL 14 or newer is needed' }
   }
   const system = BY_SYSTEM_CODE[code]
   if (system !== undefined) return system

@@ -37,7 +37,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     await using control = await sessions.acquire(signal)
     const identity = await identityOf(control, signal)
     if (request.identity !== null) refuseOther(request.identity, identity, scope.integration)
-    const catalogue = await readCatalogue(control, { patterns: scope.tables })
+    const catalogue = await readCatalogue(control, scope)
     refuseTables(scope, catalogue)
     // Before the slot: decoding looks the publication up in the catalogue as of each change.
     await ensurePublication(control, { name: scope.publication, integration: scope.integration, tables: catalogue })

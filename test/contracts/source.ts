@@ -286,11 +286,12 @@ export function sourceContract(name: string, open: () => Promise<SourceSubject>)
       const { start } = await prepared(source)
       const stop = new AbortController()
       const cuts: (Position | null)[] = []
+      let current = false
       for await (const set of source.follow({ from: start, known: [], flush: NO_FLUSH, heartbeatMs: 30 }, stop.signal)) {
         expect(set.changes).toBe(0)
-        if (cuts.length === 0) expect(set.current).toBe(true)
+        current ||= set.current
         cuts.push(set.cut)
-        if (cuts.length === 3) break
+        if (cuts.length >= 3 && current) break
       }
       expect(cuts.every((cut) => cut !== null && cut >= start)).toBe(true)
     })
