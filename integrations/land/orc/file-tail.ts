@@ -34,6 +34,8 @@ const FIRST_READ_BYTES = 65_536
 /** "ORC", an empty footer, the post-script and its length cannot be shorter. */
 const MIN_FILE_BYTES = 10
 const MAX_TAIL_BYTES = 256 * 1024 * 1024
+/** No writer makes such stripes; a row that takes no bytes must not be repeated for ever. */
+const MAX_STRIPE_ROWS = 2 ** 32
 
 /** Java's writer, whose old versions wrote the hybrid calendar without saying so. */
 const JAVA = 0
@@ -110,6 +112,7 @@ function stripePlaces(footer: Footer, size: number): StripePlace[] {
     }
     const end = place.offset + place.indexLength + place.dataLength + place.footerLength
     if (end > size) throw damaged('footer', `stripe ${i} ends at byte ${end} of ${size}`)
+    if (place.rows > MAX_STRIPE_ROWS) throw damaged('footer', `stripe ${i} has ${place.rows} rows`)
     return place
   })
 }

@@ -1,0 +1,72 @@
+/**
+ * `node test/soak/orc-fuzz.ts [seconds] [seed]`: reads mutated ORC files until the time is over. A finding is anything but a
+ * sound reading or an error of ours: another exception, more than two seconds of CPU, more than a gigabyte, a loop.
+ */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { mutate, randomOf, readHostile, soundFiles } from '../support/hostile-orc.ts'
+
+const MAX_CPU_MS = 2_000
+const MAX_BYTES = 1024 * 1024 * 1024
+/** A case that takes longer than this on the wall is a loop. */
+const STUCK_MS = 60_000
+
+type Report = {
+  readonly seed: number
+  readonly cases: number
+  readonly read: number
+  readonly slowestMs: number
+  readonly finding: string | null
+}
+
+if (!isMainThread) await work(workerData as { readonly seconds: number; readonly seed: number })
+else if (process.argv[1]?.endsWith('orc-fuzz.ts')) {
+  const report = await fuzz({ seconds: Number(process.argv[2] ?? 600), seed: Number(process.argv[3] ?? Date.now() % 1_000_000) })
+  process.stdout.write(`${JSON.stringify(report)}\n`)
+  if (report.finding !== null) process.exitCode = 1
+}
+
+/** Runs the cases in a thread of their own, so that a loop is seen and ended. */
+export async function fuzz(options: { readonly seconds: number; readonly seed: number }): Promise<Report> {
+  const worker = new Worker(new URL(import.meta.url), { workerData: options })
+  let last: Report = { seed: options.seed, cases: 0, read: 0, slowestMs: 0, finding: null }
+  let seenAt = performance.now()
+  const { promise, resolve, reject } = Promise.withResolvers<Report>()
+  worker.on('message', (report: Report) => {
+    last = report
+    seenAt = performance.now()
+  })
+  worker.on('error', reject)
+  worker.on('exit', () => resolve(last))
+  const watch = setInterval(() => {
+    if (performance.now() - seenAt < STUCK_MS) return
+    last = { ...last, finding: `case after ${last.cases} does not end` }
+    void worker.terminate()
+  }, 1_000)
+  try {
+    return await promise
+  } finally {
+    clearInterval(watch)
+  }
+}
+
+async function work({ seconds, seed }: { readonly seconds: number; readonly seed: number }): Promise<void> {
+  const files = await soundFiles()
+  const until = performance.now() + seconds * 1000
+  let read = 0
+  let slowestMs = 0
+  let finding: string | null = null
+  let cases = 0
+  for (; performance.now() < until && finding === null; cases++) {
+    if (cases % 50 === 0) parentPort?.postMessage({ seed, cases, read, slowestMs, finding })
+    try {
+      const { outcome, cpuMs, heldBytes } = await readHostile(mutate(files, randomOf(seed * 1_000_003 + cases)))
+      if (outcome === 'read') read++
+      slowestMs = Math.max(slowestMs, cpuMs)
+      if (cpuMs > MAX_CPU_MS) finding = `case ${cases}: ${Math.round(cpuMs)} ms`
+      if (heldBytes > MAX_BYTES) finding = `case ${cases}: ${heldBytes} bytes`
+    } catch (error) {
+      finding = `case ${cases}: ${error instanceof Error ? error.stack : String(error)}`
+    }
+  }
+  parentPort?.postMessage({ seed, cases, read, slowestMs: Math.round(slowestMs), finding })
+}
