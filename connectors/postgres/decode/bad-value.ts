@@ -39,9 +39,11 @@ export function badValueError(table: TableName, plan: ColumnPlan, code: number):
   if (code === BAD.malformed) {
     return new ConnectorError('INTERNAL', `${subject} sent bytes that are not a value of its type`)
   }
+  const policy = plan.onBadValue === 'null' ? 'its policy null does not apply to a key' : 'its policy is on_bad_value: error'
+  const choices = plan.onBadValue === 'null' ? '"on_bad_value: text" or "reject"' : '"on_bad_value: null", "text" or "reject"'
   return new ConnectorError(
     'BAD_VALUE',
-    `${subject} holds ${badReason(code)}, which ${typeName(plan.column.type)} cannot hold, and its policy is on_bad_value: error. ` +
-      `Correct the row, or set "on_bad_value: null", "text" or "reject" under columns: ${table}.${plan.column.name} in the integration's YAML`,
+    `${subject} holds ${badReason(code)}, which ${typeName(plan.column.type)} cannot hold, and ${policy}. ` +
+      `Correct the row, or set ${choices} under columns: ${table}.${plan.column.name} in the integration's YAML`,
   )
 }

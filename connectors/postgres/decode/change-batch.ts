@@ -251,7 +251,7 @@ class TableBatchBuilder implements ChangeBatchBuilder {
             kind === COLUMN_KIND.binary
               ? decodeBinary(plan.codec, column, row, bytes, at, length)
               : decodeText(plan.codec, column, row, bytes, at, length)
-          if (code !== 0 && !absorb(this.table.table, plan, column, row, code)) {
+          if (code !== 0 && !absorb(this.table, plan, column, row, code)) {
             this.#reject(change, tuple, index, code)
             return false
           }
@@ -283,7 +283,7 @@ class TableBatchBuilder implements ChangeBatchBuilder {
     const plan = this.#plans[index] as ColumnPlan
     const decode = value.format === 'binary' ? decodeBinary : decodeText
     const code = decode(plan.codec, column, row, value.bytes, value.at, value.length)
-    if (code === 0 || absorb(this.table.table, plan, column, row, code)) return
+    if (code === 0 || absorb(this.table, plan, column, row, code)) return
     column.setNull(row)
   }
 

@@ -206,7 +206,7 @@ class BinaryCopyDecoder implements CopyDecoder {
       }
       if (at + length > end) return this.#incomplete(i)
       const code = decodeBinary(codecs[i] as ValueCodec, column, row, bytes, at, length)
-      if (code !== 0 && !absorb(this.#options.table.table, this.#plans[i] as ColumnPlan, column, row, code)) {
+      if (code !== 0 && !absorb(this.#options.table, this.#plans[i] as ColumnPlan, column, row, code)) {
         const next = rowEnd(view, start, end, codecs.length)
         if (next < 0) return this.#incomplete(i)
         this.#reject(bytes, start, i, code)

@@ -26,7 +26,7 @@ export function initialValue(table: TableName, plan: ColumnPlan, missing: string
   const bytes = bytesOf(Buffer.from(item, 'utf8'))
   const code = decodeText(plan.codec, column, 0, bytes, 0, bytes.buffer.length)
   if (code !== 0) {
-    absorb(table, plan, column, 0, code)
+    absorb({ table, key: [] }, plan, column, 0, code)
     return { text: null }
   }
   return { text: canonicalText(type, column.detach(1, []), 0) }

@@ -108,12 +108,19 @@ function compositeRenderer(type: PgType, types: PgTypes): JsonRenderer {
     ...jsonRenderer(typeOf(types, attribute.typeOid), types),
   }))
   const renders = attributes.map(({ fromBinary }) => fromBinary).filter((render) => render !== null)
-  const expect = (found: number) => {
-    if (found === attributes.length) return
-    throw new ConnectorError(
+  const altered = (difference: string) =>
+    new ConnectorError(
       'SCHEMA',
-      `Composite type "${type.schema}.${type.name}" has ${attributes.length} attributes in the catalogue, but a value has ${found}: the type was altered`,
+      `Composite type "${type.schema}.${type.name}" ${difference}: the type was altered. Run again, so that it is read anew; ` +
+        'if this stays, run "portage resync" for the tables that use it',
     )
+  // A log record shows the type as it was: without attributes that were added since. Which those are is certain only
+  // while none was ever dropped.
+  const appended = type.attributes.every(({ number }, i) => number === i + 1)
+  const shown = (found: number) => {
+    if (found === attributes.length) return attributes
+    if (appended && found < attributes.length) return attributes.slice(0, found)
+    throw altered(`has ${attributes.length} attributes, but a value has ${found}`)
   }
   return {
     // record_send: field count, then type, length and bytes per field.
@@ -121,9 +128,10 @@ function compositeRenderer(type: PgType, types: PgTypes): JsonRenderer {
       renders.length < attributes.length
         ? null
         : (bytes, at) => {
-            expect(bytes.view.getInt32(at))
             let position = at + 4
-            return object(attributes, (i) => {
+            return object(shown(bytes.view.getInt32(at)), (i) => {
+              if (bytes.view.getUint32(position) !== type.attributes[i]?.typeOid)
+                throw altered(`has another type at attribute ${i + 1}`)
               const length = bytes.view.getInt32(position + 4)
               const start = position + 8
               position = start + Math.max(0, length)
@@ -132,8 +140,7 @@ function compositeRenderer(type: PgType, types: PgTypes): JsonRenderer {
           },
     fromText: (text) => {
       const fields = parseRecordLiteral(text, attributes.length)
-      expect(fields.length)
-      return object(attributes, (i) => {
+      return object(shown(fields.length), (i) => {
         const field = fields[i] ?? null
         return field === null ? 'null' : (attributes[i]?.fromText(field) ?? 'null')
       })

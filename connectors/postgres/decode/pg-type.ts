@@ -1,7 +1,12 @@
 /** Postgres types as data, as the catalogue query (`type-catalogue.ts`) yields them. */
 
-/** An attribute of a composite type, in order, dropped ones left out. */
-export type CompositeAttribute = { readonly name: string; readonly typeOid: number; readonly typmod: number }
+/** An attribute of a composite type, in order, dropped ones left out. `number` counts those too, from 1. */
+export type CompositeAttribute = {
+  readonly name: string
+  readonly typeOid: number
+  readonly typmod: number
+  readonly number: number
+}
 
 export type PgType = {
   readonly oid: number

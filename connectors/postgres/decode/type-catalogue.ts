@@ -33,7 +33,7 @@ select
   t.typtypmod as base_typmod,
   coalesce((select r.rngsubtype from pg_catalog.pg_range r where r.rngtypid = t.oid),
            (select r.rngtypid from pg_catalog.pg_range r where r.rngmultitypid = t.oid), 0)::int8::text as range,
-  coalesce((select pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, a.atttypid::int8, a.atttypmod) order by a.attnum)
+  coalesce((select pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, a.atttypid::int8, a.atttypmod, a.attnum) order by a.attnum)
     from pg_catalog.pg_attribute a
     where t.typrelid <> 0 and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped)::text, '[]') as attributes
 from used
@@ -100,10 +100,11 @@ function pgType(row: TypeRow): PgType {
     base: form === 'domain' ? Number(row.base) : 0,
     baseTypmod: form === 'domain' ? row.base_typmod : -1,
     range: Number(row.range),
-    attributes: (JSON.parse(row.attributes) as [string, number, number][]).map(([name, typeOid, typmod]) => ({
+    attributes: (JSON.parse(row.attributes) as [string, number, number, number][]).map(([name, typeOid, typmod, number]) => ({
       name,
       typeOid,
       typmod,
+      number,
     })),
   }
 }

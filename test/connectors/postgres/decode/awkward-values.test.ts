@@ -139,3 +139,11 @@ test('SQL NULL and JSON null stay different', async () => {
     { id: '2', v: 'null' },
   ])
 })
+
+test('a key is never made NULL: rows would be taken for one another', async () => {
+  await database.query(`create table keyed (id date primary key); insert into keyed values ('infinity')`)
+  const planned = await planTable(database.client, 'keyed', { onBadValue: 'null' })
+  await expect(snapshot(database.client, planned)).rejects.toThrow(
+    /null does not apply to a key.*"on_bad_value: text" or "reject"/,
+  )
+})

@@ -260,3 +260,36 @@ test('a batch of many rows grows without losing one', async () => {
     })),
   )
 })
+
+test('a composite value logged before its type grew keeps the attributes it had', async () => {
+  await database.query('create type spot as (x int, y text)')
+  await database.query(`create table spots (id int primary key, at spot, list spot[])`)
+  await database.query(`insert into spots values (1, row(1, 'a'), array[row(2, null)::spot])`)
+  await database.query('alter type spot add attribute z bool')
+  await database.query(`insert into spots values (2, row(1, 'a', true), array[row(2, null, false)::spot])`)
+  const planned = await planTable(database.client, 'spots')
+  const expected = [
+    { id: '1', at: '{"x":1,"y":"a"}', list: '[{"x":2,"y":null}]' },
+    { id: '2', at: '{"x":1,"y":"a","z":true}', list: '[{"x":2,"y":null,"z":false}]' },
+  ]
+  await database.query(`select pg_copy_logical_replication_slot('changes', 'again')`)
+  for (const [slot, binary] of [
+    ['changes', true],
+    ['again', false],
+  ] as const) {
+    const builder = builderOf(planned)
+    feed(builder, await changesOf(database.client, slot, binary))
+    expect(metadata(builder).values).toEqual(expected)
+  }
+  await database.query(`select pg_drop_replication_slot('again')`)
+  await database.query('alter type spot drop attribute x')
+  await database.query('update spots set id = 3 where id = 2')
+  const shrunk = builderOf(planned)
+  const messages = await changesOf(database.client, 'changes', true)
+  expect(() => feed(shrunk, messages)).toThrow(/"public\.spot" has another type at attribute 1/)
+  const regrown = await planTable(database.client, 'spots')
+  await database.query(`alter type spot add attribute w int`)
+  await database.query(`update spots set id = 4 where id = 3`)
+  const later = await changesOf(database.client, 'changes', true)
+  expect(() => feed(builderOf(regrown), later)).toThrow(/"public\.spot" has 2 attributes, but a value has 3/)
+})
