@@ -152,6 +152,19 @@ export async function readCatalogue(
   }
 }
 
+/**
+ * A table's storage token as the session's transaction sees it: under an imported snapshot, as it was then. Null when the
+ * table was not there.
+ */
+export async function readStorage(
+  session: Session,
+  scope: Pick<SourceScope, 'publication'>,
+  oid: string,
+): Promise<string | null> {
+  const [table] = await session.rows<TableRow>(TABLES, [[oid], scope.publication], 'Reading the storage of a table')
+  return table === undefined ? null : storageToken(table)
+}
+
 async function matching(session: Session, patterns: readonly string[], subject: string): Promise<string[]> {
   const listed = await session.rows<{ oid: string; schema: string; name: string }>(LIST, [], subject)
   return listed.filter((table) => inScope(patterns, `${table.schema}.${table.name}`)).map((table) => table.oid)
@@ -173,7 +186,7 @@ function catalogueTable(table: TableRow, columns: readonly ColumnRow[], keys: re
     kind: KINDS[table.kind] ?? 'other',
     unlogged: table.persistence === 'u',
     comment: table.comment,
-    storage: digest(`${table.storage ?? ''};${membership}`),
+    storage: storageToken(table),
     definition: digest(`${columns.map((column) => `${column.id}:${column.xmin}`).join(',')};${table.leaves ?? ''};${membership}`),
     columns: live.filter((column) => column.generated === '').map(catalogueColumn),
     dropped: columns.filter((column) => column.dropped).map(({ id, xmin }) => ({ id, xmin: Number(xmin) })),
@@ -199,6 +212,8 @@ const catalogueColumn = (column: ColumnRow): CatalogueColumn => ({
   missing: column.has_missing ? column.missing : null,
   xmin: Number(column.xmin),
 })
+
+const storageToken = (table: TableRow): string => digest(`${table.storage ?? ''};${table.membership ?? 'none'}`)
 
 /** Short, and no more than a token for comparing. */
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)

@@ -3,7 +3,7 @@ import type { RowBatch, SourceTable } from '../change.ts'
 import { ConnectorError } from '../errors.ts'
 import { typeName } from '../logical-type.ts'
 import type { Chunk, Source, SourceScope } from '../ports.ts'
-import { readCatalogue } from './catalogue.ts'
+import { readCatalogue, readStorage } from './catalogue.ts'
 import { chunkCondition, type Heap, leafOf, planHeaps, WHOLE } from './chunk-plan.ts'
 import { CopyStream, TAKE } from './copy-stream.ts'
 import type { BufferPool } from './decode/buffer-pool.ts'
@@ -91,14 +91,16 @@ async function openChunk(
   await importSnapshot(session, token)
   await client.query(`set local statement_timeout = ${sessions.options.chunk_timeout_ms}`)
   const relation = await lockTable(session, table)
-  // Another session: this one sees the catalogue as of the snapshot. The lock keeps it from changing.
+  // As of the snapshot: rows that were rewritten after it are invisible to it, and the table would look empty.
+  const then = await readStorage(session, scope, table.id)
+  // Another session sees the catalogue as it is now; the lock keeps it from changing.
   await using outside = await sessions.acquire(signal)
   const [now] = await readCatalogue(outside, scope, [table.id])
-  if (now === undefined || now.storage !== table.storage) {
+  if (now === undefined || now.storage !== table.storage || then !== table.storage) {
     throw new ConnectorError(
       'TABLE_REWRITTEN',
-      `Table "${table.table}" was rewritten, truncated or repartitioned since its chunks were planned (storage ${now?.storage ?? 'gone'} ` +
-        `instead of ${table.storage}); its snapshot starts over`,
+      `Table "${table.table}" was rewritten, truncated or repartitioned since its chunks were planned or its snapshot was taken ` +
+        `(storage ${then ?? 'absent'}, now ${now?.storage ?? 'absent'}, expected ${table.storage}); its snapshot starts over`,
     )
   }
   const types = await readTypes(outside, [table.id])

@@ -25,12 +25,13 @@ export function pinnedSettings(options: PostgresOptions, kind: SessionKind): Rea
     xmloption: 'content',
     search_path: '',
     default_transaction_isolation: 'read committed',
-    // A slot creation or a stream may wait for as long as it takes; catalogue statements may not.
+    // A slot creation waits for other transactions, and a stream runs, for as long as it takes; catalogue statements may not.
     statement_timeout: replication ? '0' : String(options.statement_timeout_ms),
-    lock_timeout: String(options.lock_timeout_ms),
+    lock_timeout: replication ? '0' : String(options.lock_timeout_ms),
     idle_in_transaction_session_timeout: '0',
+    idle_session_timeout: '0',
     // Our status messages come every 10 s; a server default of seconds would cut a busy consumer off.
-    ...(replication ? { wal_sender_timeout: '60000' } : { idle_session_timeout: '0' }),
+    ...(replication ? { wal_sender_timeout: '60000' } : {}),
   }
 }
 

@@ -108,6 +108,82 @@ describe('unchanged TOAST values', () => {
   })
 })
 
+describe('chunks', () => {
+  test('a table rewritten between snapshot and description is refused: its rows would be invisible', async () => {
+    await using db = await opened()
+    await db.query('create table a (id int primary key, n int); insert into a select i, i from generate_series(1, 10) i')
+    await using source = openTestSource(db.url)
+    await prepare(source)
+    await using snapshot = await source.holdSnapshot(live(), () => {})
+    await db.query('alter table a alter n type bigint using n * 2')
+    expect(await failure(readSnapshot(source, snapshot, 'public.a'))).toBe('TABLE_REWRITTEN')
+    await using newer = await source.holdSnapshot(live(), () => {})
+    expect((await readSnapshot(source, newer, 'public.a')).map((row) => row.values[2])).toContain('20')
+  })
+
+  test('a table is split by blocks, every row once, and read on under its new names', async () => {
+    await using db = await opened()
+    await db.query(
+      `create table a (id int primary key, note text); insert into a select i, repeat('x', 200) from generate_series(1, 20000) i`,
+    )
+    await using source = openTestSource(db.url, { options: { chunk_bytes: 1 << 20 } })
+    const { tables } = await prepare(source)
+    const [table] = tables
+    if (table === undefined) throw new Error('no table')
+    const chunks = await source.planChunks(table, live())
+    expect(chunks.length).toBeGreaterThan(3)
+    expect(chunks.at(-1)?.to).toBeNull()
+    await using snapshot = await source.holdSnapshot(live(), () => {})
+    await db.query('alter table a rename to b; alter table b rename note to text; alter table b add column n int default 5')
+    const ids = new Set<unknown>()
+    for (const chunk of chunks) {
+      const request = { table, chunk, token: snapshot.token, position: snapshot.position, onReject: () => {} }
+      for await (const batch of source.readChunk(request, live())) {
+        expect(batch.batch.schema.names.slice(4)).toEqual(['id', 'note'])
+        for (const id of batch.batch.getChild('id') ?? []) ids.add(id)
+        batch.release()
+      }
+    }
+    expect(ids.size).toBe(20_000)
+    await db.query('alter table b drop column text')
+    const [chunk] = chunks
+    if (chunk === undefined) throw new Error('no chunk')
+    const request = { table, chunk, token: snapshot.token, position: snapshot.position, onReject: () => {} }
+    expect(await failure(source.readChunk(request, live())[Symbol.asyncIterator]().next())).toBe('TABLE_REWRITTEN')
+  })
+
+  test('a consumer that stops half-way, or an abort, ends the statement on the server', async () => {
+    await using db = await opened()
+    await db.query(
+      `create table a (id int primary key, note text); insert into a select i, repeat('x', 500) from generate_series(1, 200000) i`,
+    )
+    await using source = openTestSource(db.url)
+    const { tables } = await prepare(source)
+    const [table] = tables
+    if (table === undefined) throw new Error('no table')
+    await using snapshot = await source.holdSnapshot(live(), () => {})
+    const [chunk] = await source.planChunks(table, live())
+    if (chunk === undefined) throw new Error('no chunk')
+    const request = { table, chunk, token: snapshot.token, position: snapshot.position, onReject: () => {} }
+    const copying = () =>
+      db.query(`select 1 from pg_stat_activity where datname = current_database() and state = 'active' and query like 'copy%'`)
+    for await (const batch of source.readChunk(request, live())) {
+      batch.release()
+      break
+    }
+    await expect.poll(copying).toEqual([])
+    const stop = new AbortController()
+    const read = async () => {
+      for await (const batch of source.readChunk(request, stop.signal)) {
+        batch.release()
+        stop.abort()
+      }
+    }
+    expect(await failure(read())).toBe('ABORTED')
+    await expect.poll(copying).toEqual([])
+  })
+})
+
 describe('tables of other shapes', () => {
   test('a partitioned table is one table, in snapshot and stream', async () => {
     await using db = await opened()
