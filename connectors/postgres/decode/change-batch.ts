@@ -114,6 +114,8 @@ class TableBatchBuilder implements ChangeBatchBuilder {
   /** Columns that no tuple column feeds. */
   readonly #unfed: readonly number[]
   readonly #toast: ToastLedger
+  /** Rows that fit into every column. */
+  #capacity = 0
   #date = ''
   #first = '' as Position
   #lastStamp: TransactionStamp | null = null
@@ -200,6 +202,7 @@ class TableBatchBuilder implements ChangeBatchBuilder {
     this.#toast.clear()
     this.rows = 0
     this.bytes = 0
+    this.#capacity = 0
     return batch
   }
 
@@ -208,11 +211,15 @@ class TableBatchBuilder implements ChangeBatchBuilder {
     this.#toast.clear()
     this.rows = 0
     this.bytes = 0
+    this.#capacity = 0
   }
 
+  /** Columns grow apart: one that was written anew for TOAST values starts smaller than the others. */
   #reserve(row: number): void {
-    if (row < this.#op.capacity) return
-    for (const column of [this.#op, this.#position, this.#committedAt, this.#unchanged, ...this.#columns]) column.reserve(row + 1)
+    if (row < this.#capacity) return
+    const columns = [this.#op, this.#position, this.#committedAt, this.#unchanged, ...this.#columns]
+    for (const column of columns) column.reserve(row + 1)
+    this.#capacity = Math.min(...columns.map(({ capacity }) => capacity))
   }
 
   #nullRow(row: number): void {

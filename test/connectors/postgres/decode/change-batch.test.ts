@@ -194,6 +194,21 @@ test('a key that is stored out of line is taken from the logged old key', async 
   expect(values[0]?.id).toHaveLength(2560)
 })
 
+test('a batch after one whose TOAST values were written anew holds every row, whatever its columns had room for', async () => {
+  await database.query('create table again (id int primary key, n int, long text)')
+  await database.query(`insert into again select i, 0, ${LONG} from generate_series(1, 300) i`)
+  await database.query('update again set n = 1')
+  const builder = builderOf(await planTable(database.client, 'again'))
+  const messages = await changesOf(database.client, 'changes', true)
+  for (const _round of [1, 2]) {
+    feed(builder, messages)
+    const { batch, values } = metadata(builder)
+    expect(values).toHaveLength(600)
+    expect(new Set(values.map(({ long }) => long?.length))).toEqual(new Set([400 * 32]))
+    batch.release()
+  }
+})
+
 test('a rejected row leaves no trace in the batch, and later rows of its key do not take an older TOAST value', async () => {
   await database.query('create table judged (id int primary key, due date, long text)')
   await database.query(`insert into judged values (1, '2020-01-01', ${LONG})`)
