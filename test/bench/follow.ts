@@ -34,8 +34,8 @@ async function measure(perTransaction: number): Promise<void> {
   }
   await client.query('set synchronous_commit = off')
   await client.query(
-    `do $$ begin for i in 0..${CHANGES / perTransaction - 1} loop
-       ${PAYMENT_ROWS.replace('$1::bigint', `i::bigint * ${perTransaction} + 1`).replace('$2::bigint', `(i::bigint + 1) * ${perTransaction}`)};
+    `do $$ begin for n in 0..${CHANGES / perTransaction - 1} loop
+       ${PAYMENT_ROWS.replace('$1::bigint', `n::bigint * ${perTransaction} + 1`).replace('$2::bigint', `(n::bigint + 1) * ${perTransaction}`)};
        commit; end loop; end $$`,
   )
   const { rows } = await client.query<{ lsn: string }>('select pg_current_wal_insert_lsn() as lsn')
