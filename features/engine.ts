@@ -1,0 +1,52 @@
+/**
+ * Feature values = f(rows known at the applied position, evaluated at the time of the read). In process, synchronous: a reader
+ * sees a whole transaction or nothing of it.
+ */
+import { definitionHash } from './canonical.ts'
+import type { FeatureView } from './definition.ts'
+import { compileView, type FeatureValues } from './evaluate.ts'
+import type { RowEvent } from './row-event.ts'
+import { openRowStore, type RowStore, type StoreStatistics } from './row-store.ts'
+
+export type Engine = {
+  readonly view: FeatureView
+  /** SHA-256 of the definition. */
+  readonly definition: string
+  /** The highest position applied; '' at the start. */
+  readonly position: () => string
+  /** Applies one transaction. Changes that were applied before change nothing. Returns how many did. */
+  readonly apply: (transaction: readonly RowEvent[]) => number
+  /** `asOf` in milliseconds since 1970. An entity that is not known has the values of no rows. */
+  readonly read: (entity: string, asOf: number) => FeatureValues
+  /** Entities on which a row hangs. */
+  readonly entities: () => IterableIterator<string>
+  readonly statistics: () => StoreStatistics
+  /** Changes at or below this position will not be delivered again: their deletions may be forgotten. */
+  readonly acknowledge: (position: string) => void
+  readonly store: RowStore
+}
+
+/** `resumed`: a store read back from disk, with its position. */
+export function openEngine(view: FeatureView, resumed?: { readonly store: RowStore; readonly position: string }): Engine {
+  const store = resumed?.store ?? openRowStore(view)
+  const evaluate = compileView(view, store.sources)
+  let position = resumed?.position ?? ''
+  return {
+    view,
+    definition: definitionHash(view),
+    store,
+    position: () => position,
+    apply(transaction) {
+      let changed = 0
+      for (const event of transaction) {
+        if (store.apply(event)) changed++
+        if (event.position > position) position = event.position
+      }
+      return changed
+    },
+    read: (entity, asOf) => evaluate(store.entities.get(entity), asOf),
+    entities: () => store.entities.keys(),
+    statistics: () => store.statistics(),
+    acknowledge: (upTo) => store.acknowledge(upTo),
+  }
+}
