@@ -10,6 +10,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<Scenario>>> = {
   follow: () => import('./follow.ts'),
   decode: () => import('./decode.ts'),
   parquet: () => import('./parquet.ts'),
+  orc: () => import('./orc.ts'),
 }
 
 const load = SCENARIOS[process.argv[2] ?? '']
