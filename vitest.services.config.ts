@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['test/services/**/*.test.ts'],
+    // The Postgres suites run here a second time, on Debian's server.
+    include: ['test/services/**/*.test.ts', 'test/connectors/postgres/**/*.test.ts'],
     globalSetup: ['test/support/services/global-setup.ts', 'test/support/global-setup.ts'],
     passWithNoTests: false,
     testTimeout: 300_000,
