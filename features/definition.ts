@@ -56,7 +56,7 @@ export type Rows = {
 
 /**
  * `count`, `sum` and `distinct` of no rows are 0, the others null. Nulls are not counted by `sum`, `min`, `max`, `distinct`.
- * `last`: the column in the row of the latest effective time that is not after T; equal times: the greater key (in UTF-8 bytes).
+ * `last`: the column in the row of the latest effective time that is not after T; equal times: the greater key, column by column in UTF-8 bytes.
  */
 export type Aggregate =
   | { readonly aggregate: 'count'; readonly of: Rows }

@@ -135,7 +135,7 @@ function compileAggregate(view: FeatureView, sources: Sources, aggregate: Aggreg
         const see: Step = (row) => {
           const at = row.values[time]
           if (typeof at !== 'number' || at > asOf) return
-          if (best === null || isLater(row, best, time)) best = row
+          if (best === null || isLater(row, best, time, shape.key)) best = row
         }
         if (entity !== undefined) scan(entity, asOf, see)
         return (best as StoredRow | null)?.values[column] ?? null
@@ -146,10 +146,15 @@ function compileAggregate(view: FeatureView, sources: Sources, aggregate: Aggreg
   }
 }
 
-function isLater(row: StoredRow, than: StoredRow, time: number): boolean {
+function isLater(row: StoredRow, than: StoredRow, time: number, key: readonly number[]): boolean {
   const a = Number(row.values[time])
   const b = Number(than.values[time])
-  return a === b ? Buffer.compare(Buffer.from(row.key), Buffer.from(than.key)) > 0 : a > b
+  if (a !== b) return a > b
+  for (const column of key) {
+    const order = Buffer.compare(Buffer.from(String(row.values[column])), Buffer.from(String(than.values[column])))
+    if (order !== 0) return order > 0
+  }
+  return false
 }
 
 /** Exact: leaves numbers when they could round. */

@@ -6,6 +6,7 @@ import { checkCommand } from './commands/check.ts'
 import { demoCommand } from './commands/demo.ts'
 import { devCommand } from './commands/dev.ts'
 import { discoverCommand } from './commands/discover.ts'
+import { featuresCommand } from './commands/features.ts'
 import { initCommand } from './commands/init.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { listCommand } from './commands/list.ts'
@@ -32,6 +33,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   listCommand,
   queryCommand,
   inspectCommand,
+  featuresCommand,
   removeCommand,
   resyncCommand,
   auditCommand,

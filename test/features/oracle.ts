@@ -78,10 +78,11 @@ function aggregated(view: FeatureView, tables: Tables, aggregate: Aggregate, ent
   const type = typeOf(view, aggregate.of.rows, aggregate.column)
   if (aggregate.aggregate === 'last') {
     const at = (row: Row) => Date.parse(String(row[source.effective ?? '']))
-    const key = (row: Row) =>
-      source.key.length === 1 ? String(row[source.key[0] ?? '']) : JSON.stringify(source.key.map((c) => row[c]))
+    const byKey = (a: Row, b: Row) =>
+      source.key.map((c) => Buffer.compare(Buffer.from(String(a[c])), Buffer.from(String(b[c])))).find((order) => order !== 0) ??
+      0
     const past = rows.filter((row) => row[source.effective ?? ''] !== null && at(row) <= asOf)
-    past.sort((a, b) => at(a) - at(b) || Buffer.compare(Buffer.from(key(a)), Buffer.from(key(b))))
+    past.sort((a, b) => at(a) - at(b) || byKey(a, b))
     return comparable(past.at(-1)?.[aggregate.column] ?? null, type)
   }
   const values = rows.map((row) => comparable(row[aggregate.column], type)).filter((value) => value !== null)

@@ -1,0 +1,93 @@
+import { DuckDBInstance } from '@duckdb/node-api'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { parseChangeLines, type ReadLine } from '../../features/change-lines.ts'
+import { asofFunction } from '../../features/sql/asof.ts'
+import { duckdb, SQL_DIALECTS } from '../../features/sql/dialect.ts'
+import { historySql } from '../../features/sql/history.ts'
+import { clientLoans } from '../../features/views/client-loans.ts'
+import { evaluateInDuckdb } from '../../orchestration/features-sql.ts'
+import { sharedPostgres } from '../support/postgres.ts'
+import { type Line, oracle } from './oracle.ts'
+import { portfolio } from './portfolio-view.ts'
+import { evaluateInPostgres } from './sql-engines.ts'
+import { EDGES, redelivered, shuffled } from './streams.ts'
+
+const parsed = (lines: readonly Line[]) =>
+  parseChangeLines(portfolio, lines.map((line) => JSON.stringify(line)).join('\n'), 'lines').lines
+
+/** Every tenth event and the last, in turn at each edge, for every client. */
+function readsOf(lines: readonly Line[], step: number): readonly ReadLine[] {
+  const places = [...lines.keys()].map((index) => index + 1).filter((after) => after % step === 0 || after === lines.length)
+  return places.flatMap((afterLines, place) =>
+    ['c1', 'c2', 'nobody'].map((entity, index) => {
+      const asOf = EDGES[(place * 5 + index * 7 + lines.length) % EDGES.length] ?? 0
+      return { line: 0, entity, asOfText: '', asOf, afterLines }
+    }),
+  )
+}
+
+const expected = (lines: readonly Line[], reads: readonly ReadLine[]) =>
+  reads.map(({ entity, asOf, afterLines }) => oracle(portfolio, lines.slice(0, afterLines ?? lines.length), entity, asOf))
+
+describe('the generated SQL equals the brute-force evaluator', () => {
+  test('on DuckDB, at every tenth event', async () => {
+    const property = fc.asyncProperty(fc.oneof(redelivered, shuffled), async (lines) => {
+      const reads = readsOf(lines, 10)
+      expect(await evaluateInDuckdb(portfolio, parsed(lines), reads)).toEqual(expected(lines, reads))
+    })
+    await fc.assert(property, { numRuns: 20 })
+  })
+
+  test('on PostgreSQL, at every tenth event', async () => {
+    await using database = await (await sharedPostgres()).createDatabase()
+    const property = fc.asyncProperty(fc.oneof(redelivered, shuffled), async (lines) => {
+      const reads = readsOf(lines, 20)
+      expect(await evaluateInPostgres(database, portfolio, parsed(lines), reads)).toEqual(expected(lines, reads))
+    })
+    await fc.assert(property, { numRuns: 6 })
+  })
+})
+
+test('the DuckDB function answers for every client that owns something, at any time and position', async () => {
+  const instance = await DuckDBInstance.create(':memory:')
+  const connection = await instance.connect()
+  try {
+    await connection.run(`create table loan_changes as select * from (values
+      ('c', 'p1', timestamp '2026-05-01', null::varchar, 1, 7, 500.00::decimal(12,2), 'active', timestamp '2026-05-01 09:00:00'),
+      ('u', 'p3', timestamp '2026-06-10', null, 1, 7, 500.00, 'paid', timestamp '2026-05-01 09:00:00')
+    ) t (_op, _position, _source_committed_at, _unchanged, id, client_id, amount, status, issued_at)`)
+    await connection.run(`create table payment_changes as select * from (values
+      ('c', 'p4', timestamp '2026-06-15', null::varchar, 1, 1, 4.00::decimal(12,2), 'late', timestamp '2026-05-20 00:00:00')
+    ) t (_op, _position, _source_committed_at, _unchanged, id, loan_id, interest, status, paid_at)`)
+    for (const source of ['loan', 'payment']) {
+      await connection.run(
+        `create view ${source}_history as ${historySql(duckdb, { view: clientLoans, source, changes: `${source}_changes` })}`,
+      )
+    }
+    await connection.run(asofFunction(duckdb, { view: clientLoans, history: (source) => `${source}_history` }))
+    const ask = async (at: string, position: string) =>
+      (await connection.runAndReadAll(`from client_loans__asof(epoch_ms(timestamp '${at}'), '${position}')`)).getRowsJson()
+    const june1 = String(Date.UTC(2026, 5, 1))
+    expect(await ask('2026-06-01', 'p2')).toEqual([['7', june1, '0', null, 0, '0', '50000']])
+    expect(await ask('2026-06-01', 'p9')).toEqual([['7', june1, '1', '12', 0.008, '400', '50000']])
+    expect(await ask('2026-06-01', 'p0')).toEqual([])
+  } finally {
+    connection.closeSync()
+    instance.closeSync()
+  }
+})
+
+describe.each(SQL_DIALECTS)('the SQL for $name', (dialect) => {
+  test.each([clientLoans, portfolio])('of $name is the golden one', async (view) => {
+    const relation = (source: string, suffix: string) => dialect.identifier(`${source}_${suffix}`)
+    const histories = Object.keys(view.sources).map((source) => {
+      const sql = historySql(dialect, { view, source, changes: relation(source, 'changes') })
+      return `create view ${relation(source, 'history')} as\n${sql};`
+    })
+    const asof = asofFunction(dialect, { view, history: (source) => relation(source, 'history') })
+    await expect(`${[...histories, `${asof};`].join('\n\n')}\n`).toMatchFileSnapshot(
+      `../golden/features/${view.name}.${dialect.name}.sql`,
+    )
+  })
+})

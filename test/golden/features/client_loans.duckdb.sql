@@ -1,0 +1,146 @@
+create view "loan_history" as
+with keyed as (
+  select _op, _position as _position, _source_committed_at as _at, concat(',', coalesce(_unchanged, ''), ',') as _absent,
+    cast("amount" * 100 as hugeint) as "amount",
+    cast("client_id" as varchar) as "client_id",
+    cast("id" as varchar) as "id",
+    ((epoch_us("issued_at") - (epoch_us("issued_at") % 1000 + 1000) % 1000) // 1000) as "issued_at",
+    cast("status" as varchar) as "status"
+  from "loan_changes"
+), truncations as (
+  select _position, _at from keyed where _op = 't'
+), keys as (
+  select distinct "id" from keyed where _op <> 't'
+), events as (
+  select _op, _position, _at, _absent, "amount", "client_id", "id", "issued_at", "status" from keyed where _op <> 't'
+  union all
+  select 'd', t._position, t._at, ',,', cast(null as hugeint), cast(null as varchar), k."id", cast(null as bigint), cast(null as varchar)
+  from keys k cross join truncations t
+), lives as (
+  select *,
+    sum(case when _op in ('r', 'c', 'd') then 1 else 0 end) over (partition by "id" order by _position rows between unbounded preceding and current row) as _life,
+    lead(_position) over (partition by "id" order by _position) as _to,
+    lead(_at) over (partition by "id" order by _position) as _to_at
+  from events
+), known as (
+  select *,
+    sum(case when _op <> 'd' and position(',amount,' in _absent) = 0 then 1 else 0 end) over (partition by "id", _life order by _position rows between unbounded preceding and current row) as "_known_0",
+    sum(case when _op <> 'd' and position(',client_id,' in _absent) = 0 then 1 else 0 end) over (partition by "id", _life order by _position rows between unbounded preceding and current row) as "_known_1",
+    sum(case when _op <> 'd' and position(',issued_at,' in _absent) = 0 then 1 else 0 end) over (partition by "id", _life order by _position rows between unbounded preceding and current row) as "_known_2",
+    sum(case when _op <> 'd' and position(',status,' in _absent) = 0 then 1 else 0 end) over (partition by "id", _life order by _position rows between unbounded preceding and current row) as "_known_3"
+  from lives
+), filled as (
+  select _op, _position as _from, _to, _at as _from_at, _to_at, "id",
+    first_value("amount") over (partition by "id", _life, "_known_0" order by _position rows between unbounded preceding and current row) as "amount",
+    first_value("client_id") over (partition by "id", _life, "_known_1" order by _position rows between unbounded preceding and current row) as "client_id",
+    first_value("issued_at") over (partition by "id", _life, "_known_2" order by _position rows between unbounded preceding and current row) as "issued_at",
+    first_value("status") over (partition by "id", _life, "_known_3" order by _position rows between unbounded preceding and current row) as "status",
+    "_known_0",
+    "_known_1",
+    "_known_2",
+    "_known_3"
+  from known
+)
+select _from, _to, _from_at, _to_at, "amount", "client_id", "id", "issued_at", "status"
+from filled
+where _op <> 'd' and "_known_0" > 0 and "_known_1" > 0 and "_known_2" > 0 and "_known_3" > 0;
+
+create view "payment_history" as
+with keyed as (
+  select _op, _position as _position, _source_committed_at as _at, concat(',', coalesce(_unchanged, ''), ',') as _absent,
+    cast("id" as varchar) as "id",
+    cast("interest" * 100 as hugeint) as "interest",
+    cast("loan_id" as varchar) as "loan_id",
+    ((epoch_us("paid_at") - (epoch_us("paid_at") % 1000 + 1000) % 1000) // 1000) as "paid_at",
+    cast("status" as varchar) as "status"
+  from "payment_changes"
+), truncations as (
+  select _position, _at from keyed where _op = 't'
+), keys as (
+  select distinct "id" from keyed where _op <> 't'
+), events as (
+  select _op, _position, _at, _absent, "id", "interest", "loan_id", "paid_at", "status" from keyed where _op <> 't'
+  union all
+  select 'd', t._position, t._at, ',,', k."id", cast(null as hugeint), cast(null as varchar), cast(null as bigint), cast(null as varchar)
+  from keys k cross join truncations t
+), lives as (
+  select *,
+    sum(case when _op in ('r', 'c', 'd') then 1 else 0 end) over (partition by "id" order by _position rows between unbounded preceding and current row) as _life,
+    lead(_position) over (partition by "id" order by _position) as _to,
+    lead(_at) over (partition by "id" order by _position) as _to_at
+  from events
+), known as (
+  select *,
+    sum(case when _op <> 'd' and position(',interest,' in _absent) = 0 then 1 else 0 end) over (partition by "id", _life order by _position rows between unbounded preceding and current row) as "_known_0",
+    sum(case when _op <> 'd' and position(',loan_id,' in _absent) = 0 then 1 else 0 end) over (partition by "id", _life order by _position rows between unbounded preceding and current row) as "_known_1",
+    sum(case when _op <> 'd' and position(',paid_at,' in _absent) = 0 then 1 else 0 end) over (partition by "id", _life order by _position rows between unbounded preceding and current row) as "_known_2",
+    sum(case when _op <> 'd' and position(',status,' in _absent) = 0 then 1 else 0 end) over (partition by "id", _life order by _position rows between unbounded preceding and current row) as "_known_3"
+  from lives
+), filled as (
+  select _op, _position as _from, _to, _at as _from_at, _to_at, "id",
+    first_value("interest") over (partition by "id", _life, "_known_0" order by _position rows between unbounded preceding and current row) as "interest",
+    first_value("loan_id") over (partition by "id", _life, "_known_1" order by _position rows between unbounded preceding and current row) as "loan_id",
+    first_value("paid_at") over (partition by "id", _life, "_known_2" order by _position rows between unbounded preceding and current row) as "paid_at",
+    first_value("status") over (partition by "id", _life, "_known_3" order by _position rows between unbounded preceding and current row) as "status",
+    "_known_0",
+    "_known_1",
+    "_known_2",
+    "_known_3"
+  from known
+)
+select _from, _to, _from_at, _to_at, "id", "interest", "loan_id", "paid_at", "status"
+from filled
+where _op <> 'd' and "_known_0" > 0 and "_known_1" > 0 and "_known_2" > 0 and "_known_3" > 0;
+
+create or replace macro "client_loans__asof"(as_of_ms, known_position) as table
+with spine as (
+  select entity as _row, entity, cast(as_of_ms as bigint) as as_of_ms, cast(known_position as varchar) as known_position
+  from (
+    select "client_id" as entity from "loan_history" where "client_id" is not null and _from <= known_position and (_to is null or _to > known_position)
+  ) owners
+), part_0 as (
+  select spine._row, count(*) as _value
+  from spine
+  join "loan_history" r0 on r0."client_id" = spine.entity and r0._from <= spine.known_position and (r0._to is null or r0._to > spine.known_position)
+  where r0."status" in ('paid')
+  group by spine._row
+), part_1 as (
+  select spine._row, max(r1."paid_at") as _value
+  from spine
+  join "loan_history" r0 on r0."client_id" = spine.entity and r0._from <= spine.known_position and (r0._to is null or r0._to > spine.known_position)
+  join "payment_history" r1 on r1."loan_id" = r0."id" and r1._from <= spine.known_position and (r1._to is null or r1._to > spine.known_position)
+  where r1."status" in ('late')
+    and r1."paid_at" <= spine.as_of_ms
+  group by spine._row
+), part_2 as (
+  select spine._row, sum(r1."interest") as _value
+  from spine
+  join "loan_history" r0 on r0."client_id" = spine.entity and r0._from <= spine.known_position and (r0._to is null or r0._to > spine.known_position)
+  join "payment_history" r1 on r1."loan_id" = r0."id" and r1._from <= spine.known_position and (r1._to is null or r1._to > spine.known_position)
+  where (r1."status" is null or r1."status" not in ('reversed'))
+    and r1."paid_at" <= spine.as_of_ms
+    and r0."status" in ('active', 'defaulted', 'overdue', 'paid')
+    and spine.as_of_ms - r0."issued_at" >= 0
+    and spine.as_of_ms - r0."issued_at" < 7776000000
+  group by spine._row
+), part_3 as (
+  select spine._row, sum(r0."amount") as _value
+  from spine
+  join "loan_history" r0 on r0."client_id" = spine.entity and r0._from <= spine.known_position and (r0._to is null or r0._to > spine.known_position)
+  where r0."status" in ('active', 'defaulted', 'overdue', 'paid')
+    and spine.as_of_ms - r0."issued_at" >= 0
+    and spine.as_of_ms - r0."issued_at" < 7776000000
+  group by spine._row
+)
+select spine."entity",
+  spine."as_of_ms",
+  coalesce(part_0._value, 0) as "paid_loans.count",
+  ((spine.as_of_ms - part_1._value) - mod(mod(spine.as_of_ms - part_1._value, 86400000) + 86400000, 86400000)) // 86400000 as "days_since_last_late_payment.count",
+  case when coalesce(part_3._value, 0) = 0 then cast(null as double) else cast(coalesce(part_2._value, 0) as double) / cast(coalesce(part_3._value, 0) as double) end as "profit_in_last_90_days.rate",
+  cast(coalesce(part_2._value, 0) as hugeint) as "profit_in_last_90_days.rate.numerator",
+  cast(coalesce(part_3._value, 0) as hugeint) as "profit_in_last_90_days.rate.denominator"
+from spine
+left join part_0 on part_0._row = spine._row
+left join part_1 on part_1._row = spine._row
+left join part_2 on part_2._row = spine._row
+left join part_3 on part_3._row = spine._row;
