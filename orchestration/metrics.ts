@@ -19,7 +19,7 @@ const SERIES = {
   portage_bytes_total: ['counter', 'Bytes of data files landed by this process.'],
   portage_transactions: ['gauge', 'Source transactions handed over by this attempt.'],
   portage_changes: ['gauge', 'Changes handed over by this attempt.'],
-  portage_rejected_rows: ['gauge', 'Rows kept aside by this attempt, per table and column.'],
+  portage_rejected_rows_total: ['counter', 'Rows kept aside by this process, per table and column.'],
   portage_newest_commit: ['gauge', 'Number of the newest commit.'],
   portage_last_commit_age_seconds: ['gauge', 'Seconds since the newest commit of this process.'],
   portage_through_age_seconds: ['gauge', 'Seconds since the newest landed source transaction was committed.'],
@@ -82,7 +82,7 @@ export function createRunMetrics(integration: string, now: () => Date): RunMetri
         set('portage_snapshot_complete', event.complete ? 1 : 0, { table: event.table })
         return
       case 'rejects':
-        set('portage_rejected_rows', event.rows, { table: event.table, column: event.column })
+        add('portage_rejected_rows_total', event.rows, { table: event.table, column: event.column })
         return
       case 'registered':
         set('portage_registered_commit', event.commit, { connection: event.connection, schema: event.schema })

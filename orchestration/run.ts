@@ -131,7 +131,7 @@ class Summary {
 
   take(event: CaptureEvent): void {
     if (event.kind === 'follow') this.#transactions = event.transactions
-    if (event.kind === 'rejects') this.#table(event.table).rejects = event.rows
+    if (event.kind === 'rejects') this.#table(event.table).rejects += event.rows
     if (event.kind === 'commit') {
       this.#commits++
       for (const { table, rows, files, bytes } of event.tables) {

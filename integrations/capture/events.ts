@@ -1,5 +1,5 @@
 /** What capture reports while it works: facts for people and metrics, never a row value. Counters are totals of this attempt. */
-import type { Position, TableName } from '../../connectors/change.ts'
+import type { Position, Reject, TableName } from '../../connectors/change.ts'
 import type { CommitKind } from '../land/log/commit.ts'
 
 export type CaptureEvent =
@@ -44,7 +44,16 @@ export type CaptureEvent =
     }
   | { readonly kind: 'schema'; readonly table: TableName; readonly version: number; readonly changes: readonly string[] }
   | { readonly kind: 'acknowledged'; readonly position: Position }
-  /** Rows kept aside so far under `on_bad_value: reject`, per column. */
+  /** Rows that the commit just made has kept aside under `on_bad_value: reject`, per table and column. Not a total. */
   | { readonly kind: 'rejects'; readonly table: TableName; readonly column: string; readonly rows: number }
 
 export type Emit = (event: CaptureEvent) => void
+
+/** Tells of the rows that a commit kept aside. */
+export function emitRejects(rejects: readonly Reject[], emit: Emit): void {
+  for (const [table, ofTable] of Map.groupBy(rejects, (reject) => reject.table)) {
+    for (const [column, { length }] of Map.groupBy(ofTable, (reject) => reject.column)) {
+      emit({ kind: 'rejects', table, column, rows: length })
+    }
+  }
+}

@@ -7,7 +7,7 @@ import type { Environment, FlushPolicy, Source } from '../../connectors/ports.ts
 import type { Lander } from '../land/lander.ts'
 import type { TableCommit } from '../land/log/commit.ts'
 import type { CommitLog } from '../land/log/log.ts'
-import type { Emit } from './events.ts'
+import { type Emit, emitRejects } from './events.ts'
 import type { SchemaKeeper } from './schema-keeper.ts'
 
 export type FollowContext = {
@@ -91,10 +91,11 @@ async function commit(context: FollowContext, totals: FollowTotals, cut: Positio
       ...(through === null ? {} : { through }),
       transactions,
       changes,
-      rejects,
+      rejects: rejects.length,
     }),
     signal,
   )
+  emitRejects(rejects, emit)
   await source.acknowledge(cut)
   emit({ kind: 'acknowledged', position: cut })
 }
@@ -120,10 +121,10 @@ class FollowTotals {
     this.#open.through = set.committedAt ?? this.#open.through
   }
 
-  take(): { transactions: number; changes: number; rejects: number; through: string | null } {
+  take(): { transactions: number; changes: number; rejects: readonly Reject[]; through: string | null } {
     const { transactions, changes, rejects, through } = this.#open
     this.#open = { transactions: 0, changes: 0, rejects: [], through: null }
-    return { transactions, changes, rejects: rejects.length, through }
+    return { transactions, changes, rejects, through }
   }
 
   event(): { kind: 'follow'; transactions: number; changes: number; through: string | null } {

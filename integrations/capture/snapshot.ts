@@ -7,7 +7,7 @@ import { ConnectorError } from '../../connectors/errors.ts'
 import type { Chunk, Environment, HeldSnapshot, Source } from '../../connectors/ports.ts'
 import type { Lander } from '../land/lander.ts'
 import type { CommitLog } from '../land/log/log.ts'
-import type { Emit } from './events.ts'
+import { type Emit, emitRejects } from './events.ts'
 import type { SchemaKeeper } from './schema-keeper.ts'
 import { decodeTokens, encodeTokens } from './storage-token.ts'
 
@@ -259,7 +259,6 @@ class SnapshotProgressCounter {
   readonly #planned: number
   #done: number
   #rows = 0
-  readonly #rejects = new Map<string, number>()
 
   constructor(context: SnapshotContext, table: TableName, planned: number, done: number) {
     this.#context = context
@@ -281,8 +280,7 @@ class SnapshotProgressCounter {
   chunkDone(rejects: readonly Reject[]): void {
     this.#done++
     this.#emit()
-    for (const { column } of rejects) this.#rejects.set(column, (this.#rejects.get(column) ?? 0) + 1)
-    for (const [column, rows] of this.#rejects) this.#context.emit({ kind: 'rejects', table: this.#table, column, rows })
+    emitRejects(rejects, this.#context.emit)
   }
 
   #emit(): void {

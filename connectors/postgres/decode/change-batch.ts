@@ -71,7 +71,10 @@ export interface ChangeBatchBuilder {
   readonly bytes: number
   /** Whether a row of this transaction may join: same UTC date, room left. When false call `finish` first. */
   accepts(stamp: TransactionStamp): boolean
-  /** False when the row was put aside under `on_bad_value: reject`. Copies what it needs of the tuple. Throws `BAD_VALUE` naming table and column. */
+  /**
+   * False when the row was put aside under `on_bad_value: reject`; of a keyed update its key's deletion stays. Copies what it
+   * needs of the tuple. Throws `BAD_VALUE` naming table and column.
+   */
   append(row: ChangeRow): boolean
   /**
    * Fills unchanged TOAST values from earlier rows of the same key in this batch, then returns what is still missing.
@@ -154,12 +157,37 @@ class TableBatchBuilder implements ChangeBatchBuilder {
     const row = this.rows
     this.#reserve(row)
     if (change.tuple === null) this.#nullRow(row)
-    else if (!this.#values(row, change, change.tuple)) return false
+    else {
+      const failed = this.#values(row, change, change.tuple)
+      if (failed !== null) return this.#putAside(change, change.tuple, failed)
+    }
+    this.#add(row, change)
+    return true
+  }
+
+  #add(row: number, change: ChangeRow): void {
     for (const i of this.#unfed) this.#columns[i]?.setNull(row)
     this.#metadata(row, change)
     this.rows++
     this.bytes += this.#fixedBytes + (change.tuple === null ? 0 : change.tuple.end - change.tuple.start)
-    return true
+  }
+
+  /**
+   * Takes the row back. A deletion needs its key alone, so nothing of it is lost; a rejected update becomes the deletion of
+   * its key, or the table would go on showing the version before it.
+   */
+  #putAside(change: ChangeRow, tuple: Tuple, failed: Failed): boolean {
+    for (const column of this.#columns) column.undo(this.rows)
+    this.#toast.forget(this.rows)
+    const keyless = this.#isKey.every((isKey) => !isKey) || (this.#isKey[failed.index] as boolean)
+    if (keyless || change.op !== 'd') this.#reject(change, tuple, failed)
+    if (keyless || change.op === 'c') return false
+    const removal: ChangeRow = { ...change, op: 'd', keyOnly: true }
+    if (this.#values(this.rows, removal, tuple) !== null) {
+      throw new ConnectorError('INTERNAL', `The key of a rejected row of "${this.table.table}" cannot be carried`)
+    }
+    this.#add(this.rows, removal)
+    return change.op === 'd'
   }
 
   pending(): readonly PendingRow[] {
@@ -226,8 +254,8 @@ class TableBatchBuilder implements ChangeBatchBuilder {
     for (const column of this.#columns) column.setNull(row)
   }
 
-  /** False when the row was rejected and taken back. */
-  #values(row: number, change: ChangeRow, tuple: Tuple): boolean {
+  /** Null when the row stands; else the column for which it is to be rejected. */
+  #values(row: number, change: ChangeRow, tuple: Tuple): Failed | null {
     const { bytes } = tuple
     const { view } = bytes
     const { mapping } = this.#options
@@ -246,7 +274,7 @@ class TableBatchBuilder implements ChangeBatchBuilder {
       if (hasValue) at += 4
       const index = mapping[i] as number
       if (index >= 0) {
-        if (kind === COLUMN_KIND.unchanged && change.keyOnly !== true) {
+        if (kind === COLUMN_KIND.unchanged && (change.keyOnly !== true || (this.#isKey[index] as boolean))) {
           missing = true
           this.#unchangedCell(row, index, i, change)
         } else if (!hasValue || (change.keyOnly === true && !(this.#isKey[index] as boolean))) {
@@ -258,16 +286,13 @@ class TableBatchBuilder implements ChangeBatchBuilder {
             kind === COLUMN_KIND.binary
               ? decodeBinary(plan.codec, column, row, bytes, at, length)
               : decodeText(plan.codec, column, row, bytes, at, length)
-          if (code !== 0 && !absorb(this.table, plan, column, row, code)) {
-            this.#reject(change, tuple, index, code)
-            return false
-          }
+          if (code !== 0 && !absorb(this.table, plan, column, row, code)) return { index, code }
         }
       }
       at += length
     }
     if (missing && change.moved === true) this.#toast.moved(row)
-    return true
+    return null
   }
 
   /** A TOAST value that the new row does not repeat: from the old row if it is whole, else pending. */
@@ -309,10 +334,8 @@ class TableBatchBuilder implements ChangeBatchBuilder {
     return bytes.buffer.toString('utf8', place.at, place.at + place.length)
   }
 
-  #reject(change: ChangeRow, tuple: Tuple, failed: number, code: number): void {
+  #reject(change: ChangeRow, tuple: Tuple, { index: failed, code }: Failed): void {
     const { onReject, mapping } = this.#options
-    for (const column of this.#columns) column.undo(this.rows)
-    this.#toast.forget(this.rows)
     const row: Record<string, string | null> = {}
     this.#plans.forEach(({ column }, index) => {
       row[column.name] = this.#cellText(tuple, mapping.indexOf(index), index)
@@ -381,6 +404,9 @@ class TableBatchBuilder implements ChangeBatchBuilder {
     return target.detach(this.rows, buffers)
   }
 }
+
+/** Index of a column, and why its value cannot be held (`BAD`). */
+type Failed = { readonly index: number; readonly code: number }
 
 type LateValue = { readonly bytes: Bytes; readonly at: number; readonly length: number; readonly format: 'text' | 'binary' }
 

@@ -209,7 +209,7 @@ test('a batch after one whose TOAST values were written anew holds every row, wh
   }
 })
 
-test('a rejected row leaves no trace in the batch, and later rows of its key do not take an older TOAST value', async () => {
+test('a rejected update leaves the removal of its key and nothing else; later rows of the key take no older TOAST value', async () => {
   await database.query('create table judged (id int primary key, due date, long text)')
   await database.query(`insert into judged values (1, '2020-01-01', ${LONG})`)
   await database.query(`update judged set due = 'infinity', long = reverse(long)`)
@@ -217,12 +217,16 @@ test('a rejected row leaves no trace in the batch, and later rows of its key do 
   const rejects: Reject[] = []
   const builder = builderOf(await planTable(database.client, 'judged', { onBadValue: 'reject' }), rejects)
   feed(builder, await changesOf(database.client, 'changes', true))
-  expect(builder.pending()).toEqual([{ row: 1, columns: [2], key: ['1'] }])
+  expect(builder.pending()).toEqual([{ row: 2, columns: [2], key: ['1'] }])
   expect(rejects).toHaveLength(1)
   expect(rejects[0]).toMatchObject({ table: 'public.judged', column: 'due', row: { id: '1', due: 'infinity' } })
   expect(rejects[0]?.row.long).toHaveLength(12_800)
   const { values } = metadata(builder)
-  expect(values.map(({ due }) => due)).toEqual(['2020-01-01', '2021-01-01'])
+  expect(values.map(({ id, due, long }) => [id, due, long?.length ?? null])).toEqual([
+    ['1', '2020-01-01', 12_800],
+    ['1', null, null],
+    ['1', '2021-01-01', null],
+  ])
 })
 
 test('a batch holds one UTC date and the builder starts anew after each', async () => {
