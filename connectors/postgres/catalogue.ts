@@ -3,7 +3,8 @@
  *
  * Decisions kept here. A partitioned table is one table (changes are published via its root): its partitions are not
  * listed, and its storage is that of all leaves together. Generated columns are left out everywhere: pgoutput does not
- * send them, and what is derived can be derived again.
+ * send them, and what is derived can be derived again. Tokens err towards an extra snapshot: attaching or detaching a
+ * partition moves both, and so does VACUUM FULL of a table with attmissingval, because the rewrite clears it.
  */
 import { createHash } from 'node:crypto'
 import type { SourceTable } from '../change.ts'

@@ -4,6 +4,8 @@ import { DECODE_SETTINGS } from './decode/session-settings.ts'
 import { endpointName, endpointOf, type PostgresOptions } from './options.ts'
 import { connectorError } from './server-error.ts'
 
+const CLOSE_MS = 2000
+
 export type SessionKind = 'sql' | 'replication'
 
 /** One client session; ended on disposal. `lost` settles when the server or network ended it. */
@@ -62,6 +64,10 @@ export async function connect(
     connectionTimeoutMillis: options.connect_timeout_ms,
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
+    // The server ends a statement first; this is for a network that swallows the answer.
+    ...(kind === 'replication' || options.statement_timeout_ms === 0
+      ? {}
+      : { query_timeout: options.statement_timeout_ms + options.connect_timeout_ms }),
     ...(kind === 'replication' ? { replication: 'database' } : {}),
   }
   const client = new pg.Client(config as pg.ClientConfig)
@@ -92,10 +98,14 @@ export async function connect(
         const result = values.length === 0 ? await client.query<Row>(sql) : await client.query<Row>(sql, [...values])
         return result.rows
       } catch (error) {
+        // The answer may still come, and would be taken for that of the next statement.
+        if (/Query read timeout/.test(String(error))) socketOf(client).destroy()
         throw connectorError(error, `${what} on "${endpointName(endpoint)}"`)
       }
     },
     [Symbol.asyncDispose]: async () => {
+      // A peer that is gone would never answer the goodbye.
+      socketOf(client).setTimeout(CLOSE_MS, () => socketOf(client).destroy())
       await client.end().catch(() => {})
     },
   }

@@ -16,6 +16,10 @@ export type Take = (typeof TAKE)[keyof typeof TAKE]
 export type CopySink = (bytes: Bytes, start: number, end: number) => Take
 
 const HEADER = 5
+const PARTIAL_BYTES = 64 * 1024
+/** A server that copies is never this quiet; a stream's status updates are answered every few seconds. */
+const SILENCE_MS = 300_000
+const MAX_KEPT_BYTES = 1024 * 1024
 const COPY_DATA = 0x64
 const COPY_DONE = 0x63
 const COPY_OUT_RESPONSE = 0x48
@@ -48,13 +52,19 @@ export class CopyStream {
   readonly #done = Promise.withResolvers<void>()
   #theirs: ((chunk: Buffer) => void)[] = []
   /** The beginning of a message whose rest has not arrived, in a buffer of its own. */
-  #partial: Bytes = bytesOf(Buffer.allocUnsafeSlow(64 * 1024))
+  #partial: Bytes = bytesOf(Buffer.allocUnsafeSlow(PARTIAL_BYTES))
   #partialLength = 0
   /** What was received behind the message at which the sink asked for a pause. */
   #held: Buffer | null = null
   #suspended = false
   #failure: Error | null = null
   #over = false
+  readonly #silent = () => {
+    // A paused socket is silent because of us.
+    if (this.#suspended) return
+    this.#finish(new Error(`Connection terminated: no bytes for ${SILENCE_MS / 1000} s`))
+    this.#socket.destroy()
+  }
   /** When bytes last arrived, in `performance.now()` milliseconds. */
   receivedAt = performance.now()
 
@@ -90,6 +100,8 @@ export class CopyStream {
     this.#socket.on('data', this.#ours)
     this.#socket.on('error', this.#failed)
     this.#socket.on('close', this.#closed)
+    this.#socket.setTimeout(SILENCE_MS)
+    this.#socket.on('timeout', this.#silent)
     if (this.#socket.destroyed) this.#closed()
     const text = Buffer.from(`${sql}\0`)
     this.#socket.write(Buffer.concat([header(QUERY, text.length), text]))
@@ -211,6 +223,8 @@ export class CopyStream {
         return -1
       }
     }
+    // One huge row must not keep its memory for the rest of the stream.
+    if (length > MAX_KEPT_BYTES) this.#partial = bytesOf(Buffer.allocUnsafeSlow(PARTIAL_BYTES))
     return at + take
   }
 
@@ -255,6 +269,8 @@ export class CopyStream {
     this.#socket.off('data', this.#ours)
     this.#socket.off('error', this.#failed)
     this.#socket.off('close', this.#closed)
+    this.#socket.off('timeout', this.#silent)
+    this.#socket.setTimeout(0)
     for (const listener of this.#theirs) this.#socket.on('data', listener)
     this.#socket.resume()
     if (error === null) {

@@ -97,7 +97,7 @@ function translate(error: Error): Translation {
     }
     return { code: 'STATEMENT', cure: 'The message is the server’s' }
   }
-  if (/timeout expired|timeout exceeded/.test(error.message))
+  if (/timeout expired|timeout exceeded|Query read timeout/.test(error.message))
     return { code: 'TIMEOUT', cure: `Check host, port and firewall. ${AGAIN}` }
   if (
     /terminated unexpectedly|Connection terminated|Client has encountered a connection error|not queryable/.test(error.message)

@@ -15,6 +15,9 @@ function message(type: string, payload: Uint8Array | string = ''): Buffer {
 /** The server's end of a session's socket: the test writes what the server sends. */
 class FakeSocket extends Duplex {
   readonly sent: Buffer[] = []
+  setTimeout(): this {
+    return this
+  }
   override _read(): void {}
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.sent.push(chunk)
