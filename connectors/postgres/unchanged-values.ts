@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 import type { Environment } from '../ports.ts'
 import type { OpenTable } from './change-assembler.ts'
 import type { Session } from './connect.ts'
-import type { PendingRow } from './decode/change-batch.ts'
+import type { PendingRow } from './decode/change-row.ts'
 import { quoteIdentifier, quoteTable } from './identifiers.ts'
 import { connectorError, sqlState } from './server-error.ts'
 

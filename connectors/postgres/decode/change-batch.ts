@@ -15,6 +15,7 @@ import { badReason } from './bad-value.ts'
 import { rowBatch, textVector } from './batch-assembly.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { type Bytes, bytesOf } from './bytes.ts'
+import type { ChangeRow, PendingRow } from './change-row.ts'
 import { ColumnBuffer } from './column-buffer.ts'
 import type { ColumnPlan } from './column-plan.ts'
 import { decodeBinary, decodeText } from './decode-value.ts'
@@ -35,32 +36,6 @@ export type ChangeBatchOptions = {
   readonly mapping: readonly number[]
   readonly pool: BufferPool
   readonly onReject: (reject: Reject) => void
-}
-
-export type ChangeRow = {
-  readonly op: Op
-  readonly stamp: TransactionStamp
-  /** ≥ 1, counts the rows of the transaction over all tables. */
-  readonly ordinal: number
-  /** The row's values; null for a truncate. */
-  readonly tuple: Tuple | null
-  /** The tuple is a key image (`K`): only the key columns are taken, its other `n` markers are not NULLs. */
-  readonly keyOnly?: boolean
-  /** Whole old row (`O`, replica identity full): unchanged TOAST columns are taken from it. */
-  readonly oldFull?: Tuple | null
-  /** Old key image (`K`): unchanged TOAST columns of the key are taken from it. */
-  readonly oldKey?: Tuple | null
-  /** The row appended just before is the delete of this row's old key: its TOAST values carry over. */
-  readonly moved?: boolean
-}
-
-/** A row with TOAST values that the log did not repeat. */
-export type PendingRow = {
-  readonly row: number
-  /** Indices of table columns still missing. */
-  readonly columns: readonly number[]
-  /** Text form of the key columns, in the order of `table.key`; empty for a bag. Input for a keyed re-select. */
-  readonly key: readonly (string | null)[]
 }
 
 /** One builder per table and schema version; it keeps its columns between batches. */
