@@ -51,8 +51,8 @@ export class DecimalWriter extends ColumnWriter {
         sum += value
         this.#varint(value < 0 ? -2 * value - 1 : 2 * value)
       } else this.#large(words, at)
-      this.#scales.push(this.type.scale)
     }
+    this.#scales.pushRepeated(this.type.scale, count)
     out.commit()
     if (!this.stated || min > max) return
     this.statistics.bound(BigInt(min), BigInt(max))

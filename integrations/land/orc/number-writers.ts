@@ -156,6 +156,7 @@ export class LongWriter extends OneIntegerStream {
     const words = pairsOf(data, rows, count, this.type)
     const scratch = this.#scratch
     const first = 2 * (rows[0] as number)
+    const together = (rows[count - 1] as number) === (rows[0] as number) + count - 1
     let minLow = (words[first] as number) >>> 0
     let minHigh = words[first + 1] as number
     let maxLow = minLow
@@ -166,8 +167,10 @@ export class LongWriter extends OneIntegerStream {
       const at = 2 * (rows[i] as number)
       const word = words[at] as number
       const high = words[at + 1] as number
-      scratch[2 * i] = word
-      scratch[2 * i + 1] = high
+      if (!together) {
+        scratch[2 * i] = word
+        scratch[2 * i + 1] = high
+      }
       const low = word >>> 0
       sumLow += low
       sumHigh += high
@@ -179,7 +182,8 @@ export class LongWriter extends OneIntegerStream {
         maxHigh = high
       }
     }
-    this.integers.pushPairs(scratch, 0, count)
+    if (together) this.integers.pushPairs(words, rows[0] as number, (rows[0] as number) + count)
+    else this.integers.pushPairs(scratch, 0, count)
     if (!this.stated) return
     this.statistics.bound((BigInt(minHigh) << 32n) | BigInt(minLow), (BigInt(maxHigh) << 32n) | BigInt(maxLow))
     this.statistics.sum += BigInt(sumHigh) * BigInt(WORD) + BigInt(sumLow)

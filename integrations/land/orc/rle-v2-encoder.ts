@@ -40,6 +40,14 @@ export class IntegerEncoder {
     if (this.#count === BLOCK) this.flush()
   }
 
+  /** The same value `count` times. */
+  pushRepeated(value: number, count: number): void {
+    let left = count
+    for (; left > 0 && this.#count > 0; left--) this.push(value)
+    for (; left >= BLOCK; left -= BLOCK) this.#repeat(value, BLOCK)
+    for (; left > 0; left--) this.push(value)
+  }
+
   pushNumbers(values: ArrayLike<number>, from: number, to: number): void {
     for (let at = from; at < to; ) {
       const end = Math.min(to, at + BLOCK - this.#count)
@@ -127,29 +135,38 @@ export class IntegerEncoder {
   /** Cuts repeats out of a block; what is between them becomes runs of their own. */
   #block(count: number): void {
     const values = this.#values
-    // A repeat costs its header, its value and the header of the run that follows: below that it stays a literal.
     let first = values[0] as number
-    let widest = 0
-    for (let i = 0; i < count; i++) {
-      const magnitude = Math.abs(values[i] as number)
-      if (magnitude > widest) widest = magnitude
-    }
-    const width = this.#base !== 0n ? 64 : alignedWidth(bitsOf(this.#signed ? widest * 2 : widest))
-    const worthIt = Math.max(3, Math.ceil((8 * (3 + Math.ceil(width / 8))) / width))
+    let worthIt = 0
     let literals = 0
     let runStart = 0
     for (let i = 1; i <= count; i++) {
       if (i < count && values[i] === first) continue
       const length = i - runStart
-      if (length >= worthIt || (length === count && count >= 3)) {
-        if (runStart > literals) this.#run(literals, runStart)
-        this.#repeat(first, length)
-        literals = i
+      if (length >= 3) {
+        if (worthIt === 0) worthIt = this.#shortestRepeat(count)
+        if (length >= worthIt || length === count) {
+          if (runStart > literals) this.#run(literals, runStart)
+          this.#repeat(first, length)
+          literals = i
+        }
       }
       runStart = i
       first = values[i] as number
     }
     if (count > literals) this.#run(literals, count)
+  }
+
+  /** A repeat costs its header, its value and the header of the run that follows: shorter ones stay literals. */
+  #shortestRepeat(count: number): number {
+    const values = this.#values
+    let widest = 0
+    for (let i = 0; i < count; i++) {
+      const value = values[i] as number
+      const magnitude = value < 0 ? -value : value
+      if (magnitude > widest) widest = magnitude
+    }
+    const width = this.#base !== 0n ? 64 : alignedWidth(bitsOf(this.#signed ? widest * 2 : widest))
+    return Math.max(3, Math.ceil((8 * (3 + Math.ceil(width / 8))) / width))
   }
 
   #repeat(value: number, length: number): void {

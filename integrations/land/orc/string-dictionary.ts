@@ -1,6 +1,7 @@
 /** The distinct strings of a column in one stripe, found by hash; entries keep the order of their first appearance. */
 
 const FNV_PRIME = 0x01000193
+const RECENT = 64
 
 export class StringDictionary {
   bytes = new Uint8Array(4_096)
@@ -9,6 +10,7 @@ export class StringDictionary {
   count = 0
   #slots = new Int32Array(1_024).fill(-1)
   #hashes = new Int32Array(256)
+  readonly #recent = new Int32Array(RECENT)
 
   get length(): number {
     return this.offsets[this.count] as number
@@ -21,6 +23,16 @@ export class StringDictionary {
 
   /** The code of bytes [from, to) of `source`, which becomes an entry when it is new. */
   code(source: Uint8Array, from: number, to: number): number {
+    // Columns of few values: the last entry of this length and last byte is it, most of the time.
+    const guess = (((to - from) << 3) ^ (to > from ? (source[to - 1] as number) : 0)) & (RECENT - 1)
+    const recent = this.#recent[guess] as number
+    if (recent < this.count && this.#equals(recent, source, from, to)) return recent
+    const code = this.#find(source, from, to)
+    this.#recent[guess] = code
+    return code
+  }
+
+  #find(source: Uint8Array, from: number, to: number): number {
     let hash = 0x811c9dc5 ^ (to - from)
     for (let i = from; i < to; i++) hash = Math.imul(hash ^ (source[i] as number), FNV_PRIME)
     hash ^= hash >>> 15

@@ -11,6 +11,7 @@ import { EncodingKind, StreamKind, TypeKind } from './messages.ts'
 import { OutStream } from './out-stream.ts'
 import { IntegerEncoder } from './rle-v2-encoder.ts'
 import type { OrcType } from './schema.ts'
+import type { Statistics } from './statistics.ts'
 import { StringDictionary } from './string-dictionary.ts'
 
 /** A dictionary larger than this is read as a whole for a single row: no. */
@@ -254,28 +255,42 @@ export class StringWriter extends ColumnWriter {
       this.#dictionaryOut.write(entry, 0, entry.length)
     }
     this.#lengths.flush()
-    let at = 0
+    let start = 0
     for (const [i, group] of this.groups.entries()) {
       const data: number[] = []
       this.#data.position(data)
       group.data = data
       const end = this.#groupEnds[i] as number
-      let min = dictionary.count
-      let max = -1
-      let sum = 0
-      for (; at < end; at++) {
-        const code = this.#codes[at] as number
-        const place = rank[code] as number
-        if (place < min) min = place
-        if (place > max) max = place
-        sum += (dictionary.offsets[code + 1] as number) - (dictionary.offsets[code] as number)
-        this.#data.push(place)
+      const seen = new Int32Array(dictionary.count)
+      const codes = this.#codes
+      for (let at = start; at < end; at++) {
+        const code = codes[at] as number
+        seen[code] = (seen[code] as number) + 1
+        codes[at] = rank[code] as number
       }
+      this.#data.pushNumbers(codes, start, end)
       this.#data.flush()
-      if (max < 0 || !this.stated) continue
-      group.statistics.sum += BigInt(sum)
-      group.statistics.bound(dictionary.entry(order[min] as number).slice(), dictionary.entry(order[max] as number).slice())
+      start = end
+      if (this.stated) this.#stateGroup(group.statistics, seen, order)
     }
+  }
+
+  /** Statistics of a row group from how often it has each entry; `order` are the entries in byte order. */
+  #stateGroup(statistics: Statistics, seen: Int32Array, order: Int32Array): void {
+    const dictionary = this.#dictionary
+    let sum = 0
+    let min = -1
+    let max = -1
+    for (const code of order) {
+      const times = seen[code] as number
+      if (times === 0) continue
+      if (min < 0) min = code
+      max = code
+      sum += times * ((dictionary.offsets[code + 1] as number) - (dictionary.offsets[code] as number))
+    }
+    if (min < 0) return
+    statistics.sum += BigInt(sum)
+    statistics.bound(dictionary.entry(min).slice(), dictionary.entry(max).slice())
   }
 }
 

@@ -128,12 +128,13 @@ export class TimestampWriter extends ColumnWriter {
 
 /** Trailing zeros, from two on, are counted in the lowest three bits instead (ORCv1, "Timestamp Columns"). */
 function packNanos(nanos: number): number {
-  if (nanos === 0) return 0
-  if (nanos % 100 !== 0) return nanos * 8
-  let rest = nanos / 100
+  let rest = nanos | 0
+  if (rest === 0) return 0
+  if (rest % 100 !== 0) return rest * 8
+  rest = (rest / 100) | 0
   let zeros = 1
-  while (rest % 10 === 0 && zeros < 7) {
-    rest /= 10
+  while (zeros < 7 && rest % 10 === 0) {
+    rest = (rest / 10) | 0
     zeros++
   }
   return rest * 8 + zeros
