@@ -29,6 +29,8 @@ type Server = {
   readonly senders: number
   readonly usedSenders: number
   readonly keepSize: string
+  /** PostgreSQL 18: an idle slot is given up after this long; null before. */
+  readonly idleTimeout: string | null
 }
 
 const SERVER = /* sql */ `
@@ -39,7 +41,8 @@ const SERVER = /* sql */ `
     has_database_privilege(current_database(), 'create') as "canCreate", pg_is_in_recovery() as standby, pg_backend_pid() as backend,
     current_setting('max_replication_slots')::int as slots, (select count(*)::int from pg_replication_slots) as "usedSlots",
     current_setting('max_wal_senders')::int as senders, (select count(*)::int from pg_stat_replication) as "usedSenders",
-    current_setting('max_slot_wal_keep_size') as "keepSize"
+    current_setting('max_slot_wal_keep_size') as "keepSize",
+    current_setting('idle_replication_slot_timeout', true) as "idleTimeout"
   from pg_roles r where r.rolname = current_user`
 
 export async function check(sessions: Sessions, scope: SourceScope, signal: AbortSignal): Promise<readonly Problem[]> {
@@ -115,6 +118,15 @@ function serverProblems(subject: string, server: Server, pid: number): Problem[]
         subject,
         'keeps log for a stopped slot without limit (max_slot_wal_keep_size = -1): its disk can fill',
         "alter system set max_slot_wal_keep_size = '50GB'; then select pg_reload_conf()",
+      ),
+    )
+  }
+  if (server.idleTimeout !== null && server.idleTimeout !== '0') {
+    problems.push(
+      warning(
+        subject,
+        `gives a slot up when no run has used it for ${server.idleTimeout} (idle_replication_slot_timeout)`,
+        'alter system set idle_replication_slot_timeout = 0; then select pg_reload_conf()',
       ),
     )
   }

@@ -5,7 +5,7 @@ import type { Environment, FollowRequest, SourceScope } from '../ports.ts'
 import { ChangeAssembler, type OpenTable } from './change-assembler.ts'
 import { socketOf } from './connect.ts'
 import { TAKE, type Take } from './copy-stream.ts'
-import { type BufferPool, createBufferPool } from './decode/buffer-pool.ts'
+import type { BufferPool } from './decode/buffer-pool.ts'
 import type { Bytes } from './decode/bytes.ts'
 import type { ColumnPlan } from './decode/column-plan.ts'
 import { streamFormat } from './decode/column-plan.ts'
@@ -23,6 +23,7 @@ export type FollowTools = {
   readonly sessions: Sessions
   readonly scope: SourceScope
   readonly environment: Environment
+  readonly pool: BufferPool
   /** Told of the stream as soon as it runs, so that acknowledgements reach it. */
   readonly onStream: (stream: ReplicationStream) => void
 }
@@ -46,7 +47,6 @@ class Follower {
   readonly #request: FollowRequest
   readonly #signal: AbortSignal
   readonly #known: Map<string, SourceTable>
-  readonly #pool: BufferPool = createBufferPool()
   readonly #assembler: ChangeAssembler
   #stream: ReplicationStream | null = null
   #binary = true
@@ -65,7 +65,7 @@ class Follower {
     this.#request = request
     this.#signal = signal
     this.#known = new Map(request.known.map((table) => [table.id, table]))
-    this.#assembler = new ChangeAssembler({ epoch, from: lsn, flush: request.flush, pool: this.#pool })
+    this.#assembler = new ChangeAssembler({ epoch, from: lsn, flush: request.flush, pool: tools.pool })
     this.#lastCut = lsn
   }
 

@@ -109,7 +109,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
         stream = started
         if (acknowledged !== null) started.acknowledge(acknowledged)
       }
-      yield* follow({ sessions, scope, environment, onStream }, request, signal)
+      yield* follow({ sessions, scope, environment, pool, onStream }, request, signal)
     },
     acknowledge: async (cut: Position) => {
       const { lsn } = decodePosition(cut)

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { ConnectorError } from '../../../connectors/errors.ts'
 import { postgresOptions } from '../../../connectors/postgres/options.ts'
@@ -69,6 +71,25 @@ describe('connecting to PostgreSQL', () => {
   test('a server without TLS is a TLS error when TLS is asked for', async () => {
     const server = await sharedPostgres()
     expect((await failure(identify(server.url, { options: { sslmode: 'require' } }))).code).toBe('TLS')
+  })
+
+  test('a pooler in between is recognised', async () => {
+    const pooler = createServer((socket) => {
+      socket.once('data', () => {
+        const fields = Buffer.from('SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: options\0\0')
+        const head = Buffer.alloc(5)
+        head.write('E')
+        head.writeInt32BE(fields.length + 4, 1)
+        socket.end(Buffer.concat([head, fields]))
+      })
+    })
+    pooler.listen(0, '127.0.0.1')
+    await once(pooler, 'listening')
+    const { port } = pooler.address() as AddressInfo
+    const { code, message } = await failure(identify(`postgres://u:p@127.0.0.1:${port}/d`))
+    expect(code).toBe('SOURCE_SETUP')
+    expect(message).toContain('pooler')
+    pooler.close()
   })
 
   test('options: a url or its parts, sslmode by distance, problems by field', () => {
