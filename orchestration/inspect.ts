@@ -1,6 +1,7 @@
 /** `inspect`: what is in a Parquet or ORC file, on this machine or in the lake. The format is told by the file's first bytes. */
 import { open, stat } from 'node:fs/promises'
 import { ConnectorError } from '../connectors/errors.ts'
+import { inspectOrc, type OrcInspection, readOrcRows } from '../integrations/land/orc/inspect.ts'
 import { inspectParquet, type ParquetInspection, readParquetRows } from '../integrations/land/parquet/inspect.ts'
 import type { CommandContext } from './command-context.ts'
 import { UsageError } from './exit-codes.ts'
@@ -20,12 +21,13 @@ export type InspectOptions = {
 
 export async function inspect(context: CommandContext, { file, lake, json, rows }: InspectOptions): Promise<void> {
   await using subject = await openSubject(context, file, lake)
-  await requireParquet(subject, file)
+  const format = await formatOf(subject, file)
   if (rows !== null) {
-    for await (const row of readParquetRows(subject.read, subject.size, { limit: rows })) await context.print(JSON.stringify(row))
+    const read = format === 'orc' ? readOrcRows : readParquetRows
+    for await (const row of read(subject.read, subject.size, { limit: rows })) await context.print(JSON.stringify(row))
     return
   }
-  const inspection = await inspectParquet(subject.read, subject.size)
+  const inspection = await (format === 'orc' ? inspectOrc : inspectParquet)(subject.read, subject.size)
   if (json) await printJson(context, inspection)
   else for (const line of inspectionLines(inspection)) await context.print(line)
 }
@@ -73,19 +75,18 @@ async function openObject(context: CommandContext, key: string, lake: string | u
   }
 }
 
-async function requireParquet({ read, size }: Subject, file: string): Promise<void> {
+async function formatOf({ read, size }: Subject, file: string): Promise<'parquet' | 'orc'> {
   const magic = Buffer.from(await read(0, Math.min(4, size))).toString('latin1')
-  if (magic === 'PAR1') return
-  if (magic.startsWith('ORC')) {
-    throw new ConnectorError('UNSUPPORTED', `"${file}" is an ORC file; this version inspects Parquet files only`)
-  }
+  if (magic === 'PAR1') return 'parquet'
+  if (magic.startsWith('ORC')) return 'orc'
   throw new ConnectorError('FORMAT', `"${file}" is neither a Parquet nor an ORC file: it begins with neither "PAR1" nor "ORC"`)
 }
 
 /** Pure. */
-export function inspectionLines(inspection: ParquetInspection): readonly string[] {
+export function inspectionLines(inspection: ParquetInspection | OrcInspection): readonly string[] {
   const { format, rows, bytes, createdBy, schema, rowGroups, metadata } = inspection
-  const chunks = rowGroups.flatMap(({ columns }) => columns)
+  const chunks = rowGroups.flatMap(({ columns }) => [...columns])
+  const groups = format === 'orc' ? 'stripe' : 'row group'
   const columnRows = schema.map(({ name, type, nullable }): readonly Cell[] => {
     const own = chunks.filter(({ column }) => column === name)
     const nulls = inspection.statistics[name]?.nulls ?? null
@@ -95,7 +96,7 @@ export function inspectionLines(inspection: ParquetInspection): readonly string[
     return [name, type, nullable ? null : 'not null', nulls, own.length === 0 ? null : bytesText(size), codec, encodings]
   })
   return [
-    `${format}, ${counted(rows, 'row')}, ${bytesText(bytes)}, ${counted(rowGroups.length, 'row group')}${createdBy === null ? '' : `, written by ${createdBy}`}`,
+    `${format}, ${counted(rows, 'row')}, ${bytesText(bytes)}, ${counted(rowGroups.length, groups)}${createdBy === null ? '' : `, written by ${createdBy}`}`,
     '',
     ...renderTable(['column', 'type', '', 'nulls', 'size', 'codec', 'encodings'], columnRows).split('\n'),
     ...Object.entries(metadata).flatMap(([key, value], index) => [...(index === 0 ? [''] : []), `${key} = ${short(value)}`]),
