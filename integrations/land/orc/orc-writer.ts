@@ -28,7 +28,7 @@ import { TimestampWriter } from './timestamp-writer.ts'
 export type OrcWriterOptions = FileWriterOptions & {
   /** Encoded bytes after which a stripe ends. Default: 64 MiB. */
   readonly stripeBytes?: number
-  /** Rows after which a stripe ends. Default: no limit. */
+  /** Rows after which a stripe ends. Default: 1,048,576. */
   readonly stripeRows?: number
   /** Default: 10,000. 0 = no row index. */
   readonly rowIndexStride?: number
@@ -47,6 +47,8 @@ export type OrcWriterOptions = FileWriterOptions & {
 }
 
 const STRIPE_BYTES = 64 * 1024 * 1024
+/** Dictionary codes and row index entries of a stripe wait in memory, however well its values compress. */
+const STRIPE_ROWS = 1_048_576
 const ROW_INDEX_STRIDE = 10_000
 const MAGIC = new TextEncoder().encode('ORC')
 /**
@@ -71,7 +73,7 @@ export function createOrcWriter(options: OrcWriterOptions): FileWriter {
   const compression = compressionOf(options.compression)
   const stride = options.rowIndexStride ?? ROW_INDEX_STRIDE
   const stripeBytes = options.stripeBytes ?? STRIPE_BYTES
-  const stripeRows = options.stripeRows ?? Number.POSITIVE_INFINITY
+  const stripeRows = options.stripeRows ?? STRIPE_ROWS
   const root = orcSchema(options.schema, { instants: options.instants ?? false })
   const context: WriterContext = {
     compress: compression.compress,

@@ -2,9 +2,11 @@
 import { DateDay, Decimal, Field, Float64, Int64, List, Schema, TimestampMicrosecond, Utf8 } from 'apache-arrow'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { openMemoryStore } from '../../../../connectors/memory/store.ts'
 import { lz4Decompress } from '../../../../integrations/land/orc/lz4-decode.ts'
 import { lzoDecompress } from '../../../../integrations/land/orc/lzo-decode.ts'
 import { StreamKind, TypeKind } from '../../../../integrations/land/orc/messages.ts'
+import { objectRange } from '../../../../integrations/land/orc/object-range.ts'
 import { openOrc, type Predicate } from '../../../../integrations/land/orc/orc-file.ts'
 import { snappyDecompress } from '../../../../integrations/land/orc/snappy-decode.ts'
 import { zoneOffset } from '../../../../integrations/land/orc/time-zone.ts'
@@ -41,6 +43,18 @@ describe('reading a part', () => {
     const data = asked.slice(1).reduce((sum, [start, end]) => sum + end - start, 0)
     expect(asked).toHaveLength(5)
     expect(data).toBeLessThan(bytes.length / 20)
+  })
+
+  it('reads objects of a store by ranges', async () => {
+    const bytes = await numbered()
+    await using store = openMemoryStore({ now: () => new Date(0) })
+    await store.putIfAbsent('t/part.orc', bytes)
+    const file = await openOrc(objectRange(store, 't/part.orc'), bytes.length)
+    let rows = 0
+    for await (const batch of file.read({ columns: ['name'] })) rows += batch.numRows
+    expect(rows).toBe(ROWS)
+    await store.delete(['t/part.orc'])
+    await expect(openOrc(objectRange(store, 't/part.orc'), bytes.length)).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
   it('delivers columns in file order and refuses names that are not there', async () => {
