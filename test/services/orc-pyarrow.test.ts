@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { type RecordBatch as Batch, DataType, RecordBatch, Table, tableFromIPC, tableToIPC } from 'apache-arrow'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openOrc } from '../../integrations/land/orc/orc-file.ts'
-import { rangesOf, writeOrc } from '../support/orc-files.ts'
+import { rangesOf, readOrc, writeOrc } from '../support/orc-files.ts'
 import { NULL_PATTERNS, TRUTH_COLUMNS, TruthTable, truthBatch } from '../support/orc-truth.ts'
 import { type Plain, plainColumns } from '../support/plain-values.ts'
 import { python } from '../support/python.ts'
@@ -110,6 +110,13 @@ test('our reader reads every type, codec, version and encoding from files of pya
   }
   truth.print()
   expect(truth.differences).toBe(0)
+  const union = await readOrc(await readFile(join(target, 'union', 'union.orc')))
+  expect(union.columns[0]).toEqual([
+    [0, 5, null],
+    [1, null, 'a'],
+    [0, 6, null],
+    [1, null, 'bc'],
+  ])
 })
 
 /** Floats by their bits, but for NaN, whose payload neither side promises. */

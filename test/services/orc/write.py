@@ -83,3 +83,8 @@ for rows in [0, 1, 511, 512, 513, 10000, 10001, 25000]:
                     )
                     with ipc.new_file(name + '.arrow', data.schema) as writer:
                         writer.write_table(data)
+
+os.makedirs(os.path.join(directory, 'union'))
+union = pa.UnionArray.from_dense(
+    pa.array([0, 1, 0, 1], pa.int8()), pa.array([0, 0, 1, 1], pa.int32()), [pa.array([5, 6], pa.int32()), pa.array(['a', 'bc'])])
+orc.write_table(pa.table({'u': union}), os.path.join(directory, 'union', 'union.orc'))
