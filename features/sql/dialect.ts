@@ -48,7 +48,7 @@ export const postgres: SqlDialect = {
   position: (column) => `${column} collate "C"`,
   identifier: doubleQuoted,
   text: 'text',
-  integer: 'numeric',
+  integer: 'numeric(38, 0)',
   bigint: 'bigint',
   double: 'double precision',
   boolean: 'boolean',

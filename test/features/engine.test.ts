@@ -35,7 +35,7 @@ describe('the engine equals the brute-force evaluator', () => {
   test('after every event of a log with redeliveries', () => {
     fc.assert(
       fc.property(redelivered, (lines) => expectOracle(portfolio, lines)),
-      { numRuns: 150 },
+      { numRuns: 100 },
     )
   })
 

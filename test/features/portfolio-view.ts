@@ -50,8 +50,8 @@ export const portfolio = f.featureView('portfolio', {
       first_opened: f.min(account.opened_at),
       big_loans: f.count(big),
       statuses: f.distinct(loan.anytime().status),
-      longest_term: f.max(loan.anytime().term),
-      shortest_term: f.min(loan.where(loan.term.isPresent(), loan.term.below('50')).term),
+      longest_term: f.max(loan.anytime().where(loan.term.atMost('50')).term),
+      shortest_term: f.min(loan.where(loan.term.above('12'), loan.term.below('50')).term),
       last_status: f.last(loan.status),
       last_amount: f.last(loan.where(loan.status.isNotIn('cancelled', 'void')).amount),
       interest: f.sum(payment.of(loan.of(retail)).interest),
@@ -62,7 +62,7 @@ export const portfolio = f.featureView('portfolio', {
       late_share: f.ratio(f.count(payment.where(payment.status.is('late')).within(f.hours(36))), f.count(payment), {
         whenZero: 0,
       }),
-      unsecured_unknown: f.count(loan.where(loan.secured.isNull(), loan.status.isPresent())),
+      unsecured_unknown: f.count(loan.where(loan.secured.isNull(), loan.term.isPresent())),
     }
   },
   nulls: {

@@ -76,7 +76,7 @@ export async function evaluateInPostgres(
 function exact(view: FeatureView, row: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const numbers = new Set(
     asofColumns(postgres, view)
-      .filter(({ type }) => type === 'bigint' || type === 'numeric')
+      .filter(({ type }) => type === 'bigint' || type.startsWith('numeric'))
       .map(({ name }) => name),
   )
   return Object.fromEntries(

@@ -36,7 +36,7 @@ describe('the generated SQL equals the brute-force evaluator', () => {
       const reads = readsOf(lines, 10)
       expect(await evaluateInDuckdb(portfolio, parsed(lines), reads)).toEqual(expected(lines, reads))
     })
-    await fc.assert(property, { numRuns: 20 })
+    await fc.assert(property, { numRuns: 12 })
   })
 
   test('on PostgreSQL, at every tenth event', async () => {
@@ -45,7 +45,7 @@ describe('the generated SQL equals the brute-force evaluator', () => {
       const reads = readsOf(lines, 20)
       expect(await evaluateInPostgres(database, portfolio, parsed(lines), reads)).toEqual(expected(lines, reads))
     })
-    await fc.assert(property, { numRuns: 6 })
+    await fc.assert(property, { numRuns: 4 })
   })
 })
 

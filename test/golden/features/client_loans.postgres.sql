@@ -1,7 +1,7 @@
 create view "loan_history" as
 with keyed as (
   select _op, _position collate "C" as _position, _source_committed_at as _at, concat(',', coalesce(_unchanged, ''), ',') as _absent,
-    cast("amount" * 100 as numeric) as "amount",
+    cast("amount" * 100 as numeric(38, 0)) as "amount",
     cast("client_id" as text) as "client_id",
     cast("id" as text) as "id",
     cast(floor(extract(epoch from "issued_at") * 1000) as bigint) as "issued_at",
@@ -14,7 +14,7 @@ with keyed as (
 ), events as (
   select _op, _position, _at, _absent, "amount", "client_id", "id", "issued_at", "status" from keyed where _op <> 't'
   union all
-  select 'd', t._position, t._at, ',,', cast(null as numeric), cast(null as text), k."id", cast(null as bigint), cast(null as text)
+  select 'd', t._position, t._at, ',,', cast(null as numeric(38, 0)), cast(null as text), k."id", cast(null as bigint), cast(null as text)
   from keys k cross join truncations t
 ), lives as (
   select *,
@@ -49,7 +49,7 @@ create view "payment_history" as
 with keyed as (
   select _op, _position collate "C" as _position, _source_committed_at as _at, concat(',', coalesce(_unchanged, ''), ',') as _absent,
     cast("id" as text) as "id",
-    cast("interest" * 100 as numeric) as "interest",
+    cast("interest" * 100 as numeric(38, 0)) as "interest",
     cast("loan_id" as text) as "loan_id",
     cast(floor(extract(epoch from "paid_at") * 1000) as bigint) as "paid_at",
     cast("status" as text) as "status"
@@ -61,7 +61,7 @@ with keyed as (
 ), events as (
   select _op, _position, _at, _absent, "id", "interest", "loan_id", "paid_at", "status" from keyed where _op <> 't'
   union all
-  select 'd', t._position, t._at, ',,', k."id", cast(null as numeric), cast(null as text), cast(null as bigint), cast(null as text)
+  select 'd', t._position, t._at, ',,', k."id", cast(null as numeric(38, 0)), cast(null as text), cast(null as bigint), cast(null as text)
   from keys k cross join truncations t
 ), lives as (
   select *,
@@ -93,7 +93,7 @@ from filled
 where _op <> 'd' and "_known_0" > 0 and "_known_1" > 0 and "_known_2" > 0 and "_known_3" > 0;
 
 create or replace function "client_loans__asof"(as_of_ms bigint, known_position text)
-returns table ("entity" text, "as_of_ms" bigint, "paid_loans.count" bigint, "days_since_last_late_payment.count" bigint, "profit_in_last_90_days.rate" double precision, "profit_in_last_90_days.rate.numerator" numeric, "profit_in_last_90_days.rate.denominator" numeric)
+returns table ("entity" text, "as_of_ms" bigint, "paid_loans.count" bigint, "days_since_last_late_payment.count" bigint, "profit_in_last_90_days.rate" double precision, "profit_in_last_90_days.rate.numerator" numeric(38, 0), "profit_in_last_90_days.rate.denominator" numeric(38, 0))
 language sql stable as $function$
 with spine as (
   select entity as _row, entity, cast(as_of_ms as bigint) as as_of_ms, cast(known_position as text) as known_position
@@ -139,8 +139,8 @@ select spine."entity",
   coalesce(part_0._value, 0) as "paid_loans.count",
   ((spine.as_of_ms - part_1._value) - mod(mod(spine.as_of_ms - part_1._value, 86400000) + 86400000, 86400000)) / 86400000 as "days_since_last_late_payment.count",
   case when coalesce(part_3._value, 0) = 0 then cast(null as double precision) else cast(coalesce(part_2._value, 0) as double precision) / cast(coalesce(part_3._value, 0) as double precision) end as "profit_in_last_90_days.rate",
-  cast(coalesce(part_2._value, 0) as numeric) as "profit_in_last_90_days.rate.numerator",
-  cast(coalesce(part_3._value, 0) as numeric) as "profit_in_last_90_days.rate.denominator"
+  cast(coalesce(part_2._value, 0) as numeric(38, 0)) as "profit_in_last_90_days.rate.numerator",
+  cast(coalesce(part_3._value, 0) as numeric(38, 0)) as "profit_in_last_90_days.rate.denominator"
 from spine
 left join part_0 on part_0._row = spine._row
 left join part_1 on part_1._row = spine._row

@@ -4,7 +4,7 @@ with keyed as (
     cast("client_id" as text) as "client_id",
     cast("id" as text) as "id",
     cast("kind" as text) as "kind",
-    cast("limit" * 1 as numeric) as "limit",
+    cast("limit" * 1 as numeric(38, 0)) as "limit",
     cast(floor(extract(epoch from "opened_at") * 1000) as bigint) as "opened_at"
   from "account_changes"
 ), truncations as (
@@ -14,7 +14,7 @@ with keyed as (
 ), events as (
   select _op, _position, _at, _absent, "client_id", "id", "kind", "limit", "opened_at" from keyed where _op <> 't'
   union all
-  select 'd', t._position, t._at, ',,', cast(null as text), k."id", cast(null as text), cast(null as numeric), cast(null as bigint)
+  select 'd', t._position, t._at, ',,', cast(null as text), k."id", cast(null as text), cast(null as numeric(38, 0)), cast(null as bigint)
   from keys k cross join truncations t
 ), lives as (
   select *,
@@ -49,12 +49,12 @@ create view "loan_history" as
 with keyed as (
   select _op, _position collate "C" as _position, _source_committed_at as _at, concat(',', coalesce(_unchanged, ''), ',') as _absent,
     cast("account_id" as text) as "account_id",
-    cast("amount" * 1000 as numeric) as "amount",
+    cast("amount" * 1000 as numeric(38, 0)) as "amount",
     cast("id" as text) as "id",
     cast(floor(extract(epoch from "issued_at") * 1000) as bigint) as "issued_at",
     "secured" as "secured",
     cast("status" as text) as "status",
-    cast("term" as numeric) as "term"
+    cast("term" as numeric(38, 0)) as "term"
   from "loan_changes"
 ), truncations as (
   select _position, _at from keyed where _op = 't'
@@ -63,7 +63,7 @@ with keyed as (
 ), events as (
   select _op, _position, _at, _absent, "account_id", "amount", "id", "issued_at", "secured", "status", "term" from keyed where _op <> 't'
   union all
-  select 'd', t._position, t._at, ',,', cast(null as text), cast(null as numeric), k."id", cast(null as bigint), cast(null as boolean), cast(null as text), cast(null as numeric)
+  select 'd', t._position, t._at, ',,', cast(null as text), cast(null as numeric(38, 0)), k."id", cast(null as bigint), cast(null as boolean), cast(null as text), cast(null as numeric(38, 0))
   from keys k cross join truncations t
 ), lives as (
   select *,
@@ -103,7 +103,7 @@ where _op <> 'd' and "_known_0" > 0 and "_known_1" > 0 and "_known_2" > 0 and "_
 create view "payment_history" as
 with keyed as (
   select _op, _position collate "C" as _position, _source_committed_at as _at, concat(',', coalesce(_unchanged, ''), ',') as _absent,
-    cast("interest" * 1000 as numeric) as "interest",
+    cast("interest" * 1000 as numeric(38, 0)) as "interest",
     cast("loan_id" as text) as "loan_id",
     cast("number" as text) as "number",
     cast(floor(extract(epoch from "paid_at") * 1000) as bigint) as "paid_at",
@@ -116,7 +116,7 @@ with keyed as (
 ), events as (
   select _op, _position, _at, _absent, "interest", "loan_id", "number", "paid_at", "status" from keyed where _op <> 't'
   union all
-  select 'd', t._position, t._at, ',,', cast(null as numeric), k."loan_id", k."number", cast(null as bigint), cast(null as text)
+  select 'd', t._position, t._at, ',,', cast(null as numeric(38, 0)), k."loan_id", k."number", cast(null as bigint), cast(null as text)
   from keys k cross join truncations t
 ), lives as (
   select *,
@@ -145,7 +145,7 @@ from filled
 where _op <> 'd' and "_known_0" > 0 and "_known_1" > 0 and "_known_2" > 0;
 
 create or replace function "portfolio__asof"(as_of_ms bigint, known_position text)
-returns table ("entity" text, "as_of_ms" bigint, "accounts" bigint, "limit" numeric, "first_opened" bigint, "big_loans" bigint, "statuses" bigint, "longest_term" numeric, "shortest_term" numeric, "last_status" text, "last_amount" numeric, "interest" numeric, "days_since_late" bigint, "recent_profit" double precision, "recent_profit.numerator" numeric, "recent_profit.denominator" numeric, "late_share" double precision, "late_share.numerator" numeric, "late_share.denominator" numeric, "unsecured_unknown" bigint)
+returns table ("entity" text, "as_of_ms" bigint, "accounts" bigint, "limit" numeric(38, 0), "first_opened" bigint, "big_loans" bigint, "statuses" bigint, "longest_term" numeric(38, 0), "shortest_term" numeric(38, 0), "last_status" text, "last_amount" numeric(38, 0), "interest" numeric(38, 0), "days_since_late" bigint, "recent_profit" double precision, "recent_profit.numerator" numeric(38, 0), "recent_profit.denominator" numeric(38, 0), "late_share" double precision, "late_share.numerator" numeric(38, 0), "late_share.denominator" numeric(38, 0), "unsecured_unknown" bigint)
 language sql stable as $function$
 with spine as (
   select entity as _row, entity, cast(as_of_ms as bigint) as as_of_ms, cast(known_position as text) as known_position
@@ -188,13 +188,14 @@ with spine as (
   from spine
   join "account_history" r0 on r0."client_id" = spine.entity and r0._from <= spine.known_position and (r0._to is null or r0._to > spine.known_position)
   join "loan_history" r1 on r1."account_id" = r0."id" and r1._from <= spine.known_position and (r1._to is null or r1._to > spine.known_position)
+  where r1."term" <= 50
   group by spine._row
 ), part_6 as (
   select spine._row, min(r1."term") as _value
   from spine
   join "account_history" r0 on r0."client_id" = spine.entity and r0._from <= spine.known_position and (r0._to is null or r0._to > spine.known_position)
   join "loan_history" r1 on r1."account_id" = r0."id" and r1._from <= spine.known_position and (r1._to is null or r1._to > spine.known_position)
-  where r1."term" is not null
+  where r1."term" > 12
     and r1."term" < 50
     and r1."issued_at" <= spine.as_of_ms
   group by spine._row
@@ -281,14 +282,14 @@ with spine as (
   join "account_history" r0 on r0."client_id" = spine.entity and r0._from <= spine.known_position and (r0._to is null or r0._to > spine.known_position)
   join "loan_history" r1 on r1."account_id" = r0."id" and r1._from <= spine.known_position and (r1._to is null or r1._to > spine.known_position)
   where r1."secured" is null
-    and r1."status" is not null
+    and r1."term" is not null
     and r1."issued_at" <= spine.as_of_ms
   group by spine._row
 )
 select spine."entity",
   spine."as_of_ms",
   coalesce(part_0._value, 0) as "accounts",
-  cast(coalesce(part_1._value, 0) as numeric) as "limit",
+  cast(coalesce(part_1._value, 0) as numeric(38, 0)) as "limit",
   part_2._value as "first_opened",
   coalesce(part_3._value, 0) as "big_loans",
   coalesce(part_4._value, 0) as "statuses",
@@ -296,14 +297,14 @@ select spine."entity",
   part_6._value as "shortest_term",
   part_7._value as "last_status",
   part_8._value as "last_amount",
-  cast(coalesce(part_9._value, 0) as numeric) as "interest",
+  cast(coalesce(part_9._value, 0) as numeric(38, 0)) as "interest",
   ((spine.as_of_ms - part_10._value) - mod(mod(spine.as_of_ms - part_10._value, 86400000) + 86400000, 86400000)) / 86400000 as "days_since_late",
   case when coalesce(part_12._value, 0) = 0 then cast(null as double precision) else cast(coalesce(part_11._value, 0) as double precision) / cast(coalesce(part_12._value, 0) as double precision) end as "recent_profit",
-  cast(coalesce(part_11._value, 0) as numeric) as "recent_profit.numerator",
-  cast(coalesce(part_12._value, 0) as numeric) as "recent_profit.denominator",
+  cast(coalesce(part_11._value, 0) as numeric(38, 0)) as "recent_profit.numerator",
+  cast(coalesce(part_12._value, 0) as numeric(38, 0)) as "recent_profit.denominator",
   case when coalesce(part_14._value, 0) = 0 then cast(0 as double precision) else cast(coalesce(part_13._value, 0) as double precision) / cast(coalesce(part_14._value, 0) as double precision) end as "late_share",
-  cast(coalesce(part_13._value, 0) as numeric) as "late_share.numerator",
-  cast(coalesce(part_14._value, 0) as numeric) as "late_share.denominator",
+  cast(coalesce(part_13._value, 0) as numeric(38, 0)) as "late_share.numerator",
+  cast(coalesce(part_14._value, 0) as numeric(38, 0)) as "late_share.denominator",
   coalesce(part_15._value, 0) as "unsecured_unknown"
 from spine
 left join part_0 on part_0._row = spine._row

@@ -188,13 +188,14 @@ with spine as (
   from spine
   join `account_history` r0 on r0.`client_id` = spine.entity and r0._from <= spine.known_position and (r0._to is null or r0._to > spine.known_position)
   join `loan_history` r1 on r1.`account_id` = r0.`id` and r1._from <= spine.known_position and (r1._to is null or r1._to > spine.known_position)
+  where r1.`term` <= 50
   group by spine._row
 ), part_6 as (
   select spine._row, min(r1.`term`) as _value
   from spine
   join `account_history` r0 on r0.`client_id` = spine.entity and r0._from <= spine.known_position and (r0._to is null or r0._to > spine.known_position)
   join `loan_history` r1 on r1.`account_id` = r0.`id` and r1._from <= spine.known_position and (r1._to is null or r1._to > spine.known_position)
-  where r1.`term` is not null
+  where r1.`term` > 12
     and r1.`term` < 50
     and r1.`issued_at` <= spine.as_of_ms
   group by spine._row
@@ -281,7 +282,7 @@ with spine as (
   join `account_history` r0 on r0.`client_id` = spine.entity and r0._from <= spine.known_position and (r0._to is null or r0._to > spine.known_position)
   join `loan_history` r1 on r1.`account_id` = r0.`id` and r1._from <= spine.known_position and (r1._to is null or r1._to > spine.known_position)
   where r1.`secured` is null
-    and r1.`status` is not null
+    and r1.`term` is not null
     and r1.`issued_at` <= spine.as_of_ms
   group by spine._row
 )
