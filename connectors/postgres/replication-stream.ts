@@ -121,7 +121,10 @@ export class ReplicationStream implements AsyncDisposable {
     socket.write(TERMINATE)
     socket.end()
     this.#copy.resume()
-    await Promise.race([ended, this.#environment.sleep(CLOSE_MS).catch(() => {})])
+    // A pause that nobody waits for any more would keep the process alive.
+    const waiting = new AbortController()
+    await Promise.race([ended, this.#environment.sleep(CLOSE_MS, waiting.signal).catch(() => {})])
+    waiting.abort()
     socket.destroy()
   }
 
