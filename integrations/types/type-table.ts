@@ -19,7 +19,7 @@ const TEXT: TypeNames = {
   spark: 'STRING',
 }
 
-/** Both timestamp kinds: instants are kept in UTC, wall clocks as they read, and every engine presents a zoneless timestamp. */
+/** Both timestamp kinds: instants are kept in UTC, wall clocks as they read. Most engines present both as a zoneless timestamp. */
 const TIMESTAMP: TypeNames = {
   parquet: 'TIMESTAMP(MICROS,true)',
   orc: 'timestamp',
@@ -28,6 +28,9 @@ const TIMESTAMP: TypeNames = {
   hive: 'TIMESTAMP',
   spark: 'TIMESTAMP_NTZ',
 }
+
+/** Where an engine presents an instant as such. */
+const INSTANT: Partial<TypeNames> = { duckdb: 'TIMESTAMPTZ' }
 
 const BY_KIND = {
   bool: { parquet: 'BOOLEAN', orc: 'boolean', duckdb: 'BOOLEAN', snowflake: 'BOOLEAN', hive: 'BOOLEAN', spark: 'BOOLEAN' },
@@ -53,9 +56,9 @@ const BY_KIND = {
 /** Where an engine presents a text as something better. The files' bytes are the same text. */
 const BY_FORMAT: Readonly<Record<TextFormat, Partial<TypeNames>>> = {
   text: {},
-  json: { duckdb: 'JSON', snowflake: 'VARIANT' },
-  uuid: { duckdb: 'UUID', snowflake: 'VARCHAR(36)' },
-  time: { duckdb: 'TIME', snowflake: 'TIME(6)' },
+  json: { snowflake: 'VARIANT' },
+  uuid: { snowflake: 'VARCHAR(36)' },
+  time: { snowflake: 'TIME(6)' },
   timetz: {},
   interval: {},
   hex: {},
@@ -68,6 +71,8 @@ export function engineType(type: LogicalType, engine: Engine): string {
       return BY_KIND.decimal[engine].replace('{p}', String(type.precision)).replace('{s}', String(type.scale))
     case 'utf8':
       return BY_FORMAT[type.format][engine] ?? TEXT[engine]
+    case 'timestamp':
+      return (type.utc ? INSTANT[engine] : undefined) ?? TIMESTAMP[engine]
     default:
       return BY_KIND[type.kind][engine]
   }

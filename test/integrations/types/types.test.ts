@@ -1,5 +1,6 @@
 import { Dictionary, Int8, Int32, Utf8 } from 'apache-arrow'
 import { describe, expect, test } from 'vitest'
+import { sqlType } from '../../../connectors/duckdb/dialect.ts'
 import { arrowType, type LogicalType, typeName } from '../../../connectors/logical-type.ts'
 import { logicalTypeOf } from '../../../integrations/types/arrow-types.ts'
 import { engineType, snowflakeTimestamp, typeProblem } from '../../../integrations/types/type-table.ts'
@@ -72,5 +73,13 @@ describe('widening', () => {
 
   test('same type is widening both ways', () => {
     for (const a of TYPES) for (const b of TYPES) expect(sameType(a, b)).toBe(typeName(a) === typeName(b))
+  })
+})
+
+describe('the DuckDB dialect', () => {
+  test('has the names of the type table: a connector may not import it, so this holds the two together', () => {
+    const formats = ['json', 'uuid', 'time', 'timetz', 'interval', 'hex'] as const
+    const types: readonly LogicalType[] = [...TYPES, ...formats.map((format) => ({ kind: 'utf8', format }) as const)]
+    for (const type of types) expect(sqlType(type), typeName(type)).toBe(engineType(type, 'duckdb'))
   })
 })
