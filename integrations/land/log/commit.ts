@@ -80,7 +80,7 @@ export type Commit = {
 /** What the log says of one table at a commit. */
 export type TableState = {
   readonly schema: TableSchema
-  /** Schema versions that live files were written under, by version. */
+  /** Every schema version so far, by version: the stream may still send rows in the shape of an old one that no live file has. */
   readonly versions: Readonly<Record<number, TableSchema>>
   /** From the newest `storage` or snapshot start; null before the first. */
   readonly storage: string | null

@@ -91,7 +91,7 @@ function applyTable(before: TableState | undefined, change: TableCommit, check: 
     change.snapshot === undefined
       ? { base: compacted, pending: lists.pending }
       : applySnapshot(lists, change.snapshot, addedBase, check)
-  const next: TableState = {
+  return {
     schema,
     versions,
     storage: change.snapshot?.start?.storage ?? change.storage ?? kept?.storage ?? null,
@@ -99,8 +99,6 @@ function applyTable(before: TableState | undefined, change: TableCommit, check: 
     pending,
     changes: [...lists.changes, ...added.filter(({ part }) => part === 'changes')],
   }
-  const filesLeft = change.removed !== undefined || base !== lists.base || pending?.generation !== lists.pending?.generation
-  return filesLeft ? { ...next, versions: versionsInUse(next) } : next
 }
 
 /** Versions rise by one; the file columns only grow, so that a file's columns are always the first of any later version's. */
@@ -185,11 +183,6 @@ function applySnapshot(
     return lists
   }
   return { base: { generation, boundary, files: pending.files }, pending: null }
-}
-
-function versionsInUse(table: TableState): TableState['versions'] {
-  const used = new Set([table.schema.version, ...everyFile(table).map(({ schemaVersion }) => schemaVersion)])
-  return Object.fromEntries(Object.entries(table.versions).filter(([version]) => used.has(Number(version))))
 }
 
 /** Keys of every file that the state names, those of snapshots under way included. */
