@@ -115,9 +115,9 @@ async function takeUp(
 function knownTables(state: LogState, schemas: SchemaKeeper, prepared: Prepared): SourceTable[] {
   return prepared.tables.map((table) => {
     const schema = schemas.at(table.table, prepared.start)
-    const storage = state.tables[table.table]?.storage ?? null
-    // Before the first snapshot nothing is recorded: what the catalogue shows is what the snapshot will read.
-    return schema === null ? table : sourceTableOf(schema, storage === null ? table : decodeTokens(storage))
+    // Where nothing is recorded yet, what the catalogue shows is what the snapshot will read.
+    const tokens = decodeTokens(state.tables[table.table]?.storage ?? null) ?? table
+    return schema === null ? table : sourceTableOf(schema, { storage: tokens.storage, definition: tokens.definition })
   })
 }
 

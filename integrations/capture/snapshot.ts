@@ -3,7 +3,7 @@
  * goes on under newer snapshots, a table without a key keeps one snapshot or starts over.
  */
 import type { Position, Reject, RowBatch, SourceTable, TableName } from '../../connectors/change.ts'
-import { ConnectorError } from '../../connectors/errors.ts'
+import { ConnectorError, type ErrorCode } from '../../connectors/errors.ts'
 import type { Chunk, Environment, HeldSnapshot, Source } from '../../connectors/ports.ts'
 import type { Lander } from '../land/lander.ts'
 import type { CommitLog } from '../land/log/log.ts'
@@ -26,6 +26,10 @@ export type SnapshotContext = {
 
 /** A table that is rewritten this often while it is being copied is left to a person. */
 const MAX_GENERATIONS_PER_RUN = 10
+
+/** Errors of an append that say for certain that no commit was written. */
+const UNWRITTEN: ReadonlySet<ErrorCode> = new Set(['TABLE_REWRITTEN', 'ABORTED'])
+const DISCARD_MS = 10_000
 
 type Lease = {
   readonly snapshot: HeldSnapshot
@@ -70,7 +74,7 @@ async function copyGeneration(
   await schemas.note(source, (await leases.describedAt()) ?? lease.snapshot.position, signal)
   const keyed = source.key.length > 0
   const pending = log.state().tables[table]?.pending ?? null
-  const resumable = pending !== null && keyed && decodeTokens(pending.storage).storage === source.storage
+  const resumable = pending !== null && keyed && decodeTokens(pending.storage)?.storage === source.storage
   if (!resumable) await startGeneration(context, source, signal)
   const generation = log.state().tables[table]?.pending
   if (!generation) throw new ConnectorError('INTERNAL', `Snapshot of "${table}" has no generation in the log after its start`)
@@ -144,16 +148,23 @@ async function copyChunk(context: SnapshotContext, job: ChunkJob, signal: AbortS
   const rows = source.readChunk({ table, chunk, token, position, onReject: (reject) => rejects.push(reject) }, signal)
   const added = await lander.writeBase({ schema, generation, part: chunk.id }, progress.counting(rows), signal)
   await lander.writeRejects(rejects, signal)
-  await log.append((state) => {
-    // Decided inside the append, which is serialised: exactly one commit is the last.
-    const pending = state.tables[table.table]?.pending
-    if (pending?.generation !== generation) {
-      throw new ConnectorError('TABLE_REWRITTEN', `Table "${table.table}" changed its shape while it was being copied`)
-    }
-    const complete = pending.plan.every(({ id }) => id === chunk.id || id in pending.done)
-    const snapshot = { generation, done: { [chunk.id]: position }, complete }
-    return { kind: 'snapshot', rejects: rejects.length, tables: { [table.table]: { snapshot, added } } }
-  }, signal)
+  try {
+    await log.append((state) => {
+      // Decided inside the append, which is serialised: exactly one commit is the last.
+      const pending = state.tables[table.table]?.pending
+      if (pending?.generation !== generation) {
+        throw new ConnectorError('TABLE_REWRITTEN', `Table "${table.table}" changed its shape while it was being copied`)
+      }
+      const complete = pending.plan.every(({ id }) => id === chunk.id || id in pending.done)
+      const snapshot = { generation, done: { [chunk.id]: position }, complete }
+      return { kind: 'snapshot', rejects: rejects.length, tables: { [table.table]: { snapshot, added } } }
+    }, signal)
+  } catch (error) {
+    // Refused or given up before anything was written: nobody will ever name these files. What fails here is swept later.
+    const unwritten = error === signal.reason || (error instanceof ConnectorError && UNWRITTEN.has(error.code))
+    if (unwritten) await lander.discard(added, AbortSignal.timeout(DISCARD_MS)).catch(() => undefined)
+    throw error
+  }
   progress.chunkDone(rejects)
 }
 

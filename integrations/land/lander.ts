@@ -44,6 +44,8 @@ export interface Lander {
   takeChanges(signal: AbortSignal): Promise<ReadonlyMap<TableName, readonly FileEntry[]>>
   /** Writes one chunk's rows and releases its batches. No rows, no file. Any number may run side by side. */
   writeBase(base: BasePart, batches: AsyncIterable<RowBatch>, signal: AbortSignal): Promise<readonly FileEntry[]>
+  /** Deletes published files that will never be named by a commit. */
+  discard(files: readonly FileEntry[], signal: AbortSignal): Promise<void>
   /** Keeps rows that a target cannot hold, as JSON lines; durable when it settles. A repeat after a crash writes them again. */
   writeRejects(rejects: readonly Reject[], signal: AbortSignal): Promise<void>
   /** Drops the open change files; published ones without a commit are swept by the next run. */
@@ -167,6 +169,11 @@ export function openLander(options: LanderOptions): Lander {
         throw error
       }
     },
+    discard: (files, signal) =>
+      store.delete(
+        files.map(({ key }) => key),
+        signal,
+      ),
     async writeRejects(rejects, signal) {
       if (rejects.length === 0) return
       await using writer = await store.openWriter(rejectsKey(log.lake, origin('jsonl')), signal)

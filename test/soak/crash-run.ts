@@ -115,9 +115,15 @@ export async function crashRun({ kills, rows, seed }: CrashOptions): Promise<voi
     await using load = startLoad(database.url, { writers: 2, rows: rows, random })
     let copying = 0
     for (let kill = 1; kill <= kills; kill++) {
+      // Every other run has tables to copy, so that its end falls into a snapshot; the others end while they follow.
+      const copies = kill % 2 === 1
+      if (copies && (await loadState(store, LAKE, { signal })).number > 0) {
+        const marked = await finished(portage(dir, ['resync', 'crash', 'public.account', 'public.mark']))
+        expect(marked.code, marked.err).toBe(0)
+      }
       const child = portage(dir, ['run', 'crash'])
       const end = finished(child)
-      const pause = 900 + Math.floor(random() * 2500)
+      const pause = copies ? 600 + Math.floor(random() * 1400) : 1200 + Math.floor(random() * 2000)
       await Promise.race([delay(pause), end])
       child.kill('SIGKILL')
       const { code, err } = await end
