@@ -19,13 +19,19 @@ export type PlannedTable = {
 
 /** The tables of the scope as they are now. Throws `SCHEMA` for names that cannot be carried, `CONFIGURATION` for types that cannot. */
 export async function readPlannedTables(session: Session, scope: SourceScope): Promise<readonly PlannedTable[]> {
-  const catalogue = await readCatalogue(session, scope)
-  const types = await readTypes(
-    session,
-    catalogue.map((table) => table.oid),
-  )
-  return catalogue.map((table) => planTable(table, types, scope))
+  for (let attempt = 1; ; attempt++) {
+    const catalogue = await readCatalogue(session, scope)
+    const types = await readTypes(
+      session,
+      catalogue.map((table) => table.oid),
+    )
+    // Two statements, two snapshots: a column that was altered in between has a type that the second did not look for.
+    const known = catalogue.every(({ columns }) => columns.every(({ typeOid }) => types.has(typeOid)))
+    if (known || attempt === READ_ATTEMPTS) return catalogue.map((table) => planTable(table, types, scope))
+  }
 }
+
+const READ_ATTEMPTS = 5
 
 export async function readTypes(session: Session, oids: readonly string[]): Promise<PgTypes> {
   return pgTypes(await session.rows<TypeRow>(TYPES_SQL, [oids], 'Reading the types of the catalogue'))

@@ -4,6 +4,7 @@ import type { Environment } from '../ports.ts'
 import type { OpenTable } from './change-assembler.ts'
 import type { Session } from './connect.ts'
 import type { PendingRow } from './decode/change-row.ts'
+import { outputText } from './decode/plan-column.ts'
 import { quoteIdentifier, quoteTable } from './identifiers.ts'
 import { connectorError, sqlState } from './server-error.ts'
 
@@ -52,8 +53,11 @@ export async function fillUnchanged(session: Session, table: OpenTable, environm
 function selectSql({ resolved: { source, current, plans } }: OpenTable, columns: readonly number[]): string {
   const nameOf = (id: number): string => quoteIdentifier(current?.columns.get(id) ?? '')
   const keys = source.key.map((id, index) => {
-    const type = source.columns.find((column) => column.id === id)?.sourceType ?? 'text'
-    return `t.${nameOf(id)} = k.k${index}::${type}`
+    const [column, plan] = [`t.${nameOf(id)}`, plans.find((candidate) => candidate.column.id === id)]
+    // A structured key arrives as our JSON from a binary stream, as PostgreSQL prints it from one of text.
+    if (plan !== undefined && (plan.type.form === 'array' || plan.type.form === 'composite'))
+      return `k.k${index} in (pg_catalog.to_json(${column})::text, ${outputText(plan.type, column)})`
+    return `${column} = k.k${index}::${plan?.column.sourceType ?? 'text'}`
   })
   const values = columns.map((index) => `t.${nameOf(plans[index]?.column.id ?? 0)}`)
   const arrays = source.key.map((_, index) => `$${index + 1}::text[]`).join(', ')
@@ -80,7 +84,8 @@ async function select(
     const result = await session.client.query<(string | null)[]>({ text: sql, values, rowMode: 'array', types: AS_TEXT })
     return result.rows
   } catch (error) {
-    if (!sqlState(error)?.startsWith('42')) throw connectorError(error, subject)
+    // The key may have become another type (42) in which the old text means nothing (22).
+    if (!/^(42|22)/.test(sqlState(error) ?? '')) throw connectorError(error, subject)
     environment.log('warn', `${subject}: the table was altered meanwhile`, { error: sqlState(error) })
     return null
   }
