@@ -53,14 +53,23 @@ export async function runCommand(context: CommandContext, options: RunCommandOpt
     progress.emit(event)
   }
   for (const omitted of omissions(integration)) emit({ kind: 'warning', message: omitted })
-  let summary: RunSummary
+  let summary: RunSummary | null
   try {
     summary = await attempts(context, session, integration, options, emit)
+  } catch (error) {
+    // Asked to stop before there was anything to follow, or while waiting for the next attempt.
+    if (!context.signal.aborted || !isAbort(error, context.signal)) throw error
+    summary = null
   } finally {
     progress.close()
   }
-  await printSummary(context, summary, { json: options.json })
+  if (summary !== null) await printSummary(context, summary, { json: options.json })
+  else await context.io.stderr.write(`${integration.name}: stopped in good order; run again to carry on\n`)
   context.exit(EXIT.ok)
+}
+
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return error === signal.reason || (error instanceof ConnectorError && error.code === 'ABORTED')
 }
 
 function attempts(
