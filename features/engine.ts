@@ -16,6 +16,8 @@ export type Engine = {
   readonly position: () => string
   /** Applies one transaction. Changes that were applied before change nothing. Returns how many did. */
   readonly apply: (transaction: readonly RowEvent[]) => number
+  /** Everything before this cut has been applied, though no row of the view may lie just before it. */
+  readonly advance: (cut: string) => void
   /** `asOf` in milliseconds since 1970. An entity that is not known has the values of no rows. */
   readonly read: (entity: string, asOf: number) => FeatureValues
   /** Entities on which a row hangs. */
@@ -43,6 +45,9 @@ export function openEngine(view: FeatureView, resumed?: { readonly store: RowSto
         if (event.position > position) position = event.position
       }
       return changed
+    },
+    advance(cut) {
+      if (cut > position) position = cut
     },
     read: (entity, asOf) => evaluate(store.entities.get(entity), asOf),
     entities: () => store.entities.keys(),

@@ -1,0 +1,133 @@
+/** Rows of Arrow batches (of a source's change sets or of the lake) as row events. Pure; exact or refused. */
+import type { RecordBatch, Vector } from 'apache-arrow'
+import { type Value, valueReader } from '../connectors/column-values.ts'
+import { ConnectorError } from '../connectors/errors.ts'
+import type { ColumnType } from './definition.ts'
+import { zoneOffsetMs } from './instant.ts'
+import { keyText, type RowEvent, type SourceShape } from './row-event.ts'
+import { compact, type Stored, storedOf, ValueProblem } from './values.ts'
+
+/** Logical type name (`decimal(12,2)`) of a column, as the batches' field metadata have it. */
+type TypeName = string
+
+export type BatchRow = {
+  readonly event: RowEvent /** Microseconds since 1970; null in snapshot rows. */
+  readonly committedAt: bigint | null
+}
+
+const OPS = { r: 'insert', c: 'insert', u: 'update', d: 'delete', t: 'truncate' } as const
+
+/**
+ * Every row of a batch that holds the metadata columns and the view's columns under their source names. Throws `SCHEMA` when a
+ * column is absent or of a type that cannot be read exactly, `BAD_VALUE` when a value is not (naming table and column only).
+ */
+export function* batchRows(table: string, shape: SourceShape, batch: RecordBatch): Generator<BatchRow> {
+  const column = (name: string): Vector => {
+    const found = batch.getChild(name)
+    if (found === null)
+      throw new ConnectorError('SCHEMA', `Table "${table}" has no column "${name}", which the feature view uses`)
+    return found
+  }
+  const op = valueReader(column('_op'))
+  const position = valueReader(column('_position'))
+  const committed = valueReader(column('_source_committed_at'))
+  const unchanged = valueReader(column('_unchanged'))
+  const readers = shape.columns.map((name, index) => {
+    const type = batch.schema.fields.find((field) => field.name === name)?.metadata.get('portage.type') ?? ''
+    const convert = converter(`${table}.${name}`, type, shape.types[index] ?? { kind: 'text' })
+    const read = valueReader(column(name))
+    return (row: number): Stored => {
+      const value = read(row)
+      return value === null ? null : convert(value)
+    }
+  })
+  for (let row = 0; row < batch.numRows; row++) {
+    const name = OPS[String(op(row)) as keyof typeof OPS]
+    if (name === undefined) throw new ConnectorError('INTERNAL', `Table "${table}" has a row of an unknown kind`)
+    const at = committed(row)
+    const committedAt = typeof at === 'bigint' ? at : null
+    const place = String(position(row))
+    const head = { source: shape.name, op: name, position: place, oldKey: null }
+    if (name === 'truncate') {
+      yield { committedAt, event: { ...head, key: '', values: [] } }
+      continue
+    }
+    const key = keyText(shape.key.map((index) => String(readers[index]?.(row))))
+    if (name === 'delete') {
+      yield { committedAt, event: { ...head, key, values: [] } }
+      continue
+    }
+    const absent = unchanged(row)
+    const missing = typeof absent === 'string' && absent !== '' ? new Set(absent.split(',')) : null
+    const values = readers.map((read, index) => (missing?.has(shape.columns[index] ?? '') === true ? undefined : read(row)))
+    yield { committedAt, event: { ...head, key, values } }
+  }
+}
+
+type Convert = (value: Exclude<Value, null>) => Stored
+
+/** From the lake's type to the definition's. Throws `SCHEMA` when that cannot be exact. */
+export function converter(subject: string, type: TypeName, wanted: ColumnType): Convert {
+  const exact = exactConverter(type, wanted)
+  if (exact === null) {
+    throw new ConnectorError(
+      'SCHEMA',
+      `Column "${subject}" is ${type}; the feature view takes it as ${wanted.kind}, which needs another type`,
+    )
+  }
+  return (value) => {
+    try {
+      return exact(value)
+    } catch (cause) {
+      if (!(cause instanceof ValueProblem)) throw cause
+      throw new ConnectorError('BAD_VALUE', `Column "${subject}": ${cause.message}`, { cause })
+    }
+  }
+}
+
+function exactConverter(type: TypeName, wanted: ColumnType): Convert | null {
+  const whole = type === 'int16' || type === 'int32' || type === 'int64'
+  const decimalScale = /^decimal\(\d+,(\d+)\)$/.exec(type)?.[1]
+  const textual = type.startsWith('utf8')
+  switch (wanted.kind) {
+    case 'id':
+      if (textual || whole || decimalScale === '0') return String
+      return null
+    case 'text':
+      return textual ? (value) => value as string : null
+    case 'boolean':
+      return type === 'bool' ? (value) => value as boolean : null
+    case 'integer':
+    case 'money': {
+      const scale = wanted.kind === 'money' ? wanted.scale : 0
+      if (textual) return (value) => storedOf(value, wanted)
+      if (whole) return (value) => compact(BigInt(value as number | bigint) * 10n ** BigInt(scale))
+      return decimalScale === undefined ? null : rescaled(Number(decimalScale), scale)
+    }
+    case 'instant':
+      return instantConverter(type, zoneOffsetMs(wanted.zone) ?? 0)
+    default:
+      return wanted satisfies never
+  }
+}
+
+function rescaled(from: number, to: number): Convert {
+  if (from === to) return (value) => compact(value as bigint)
+  if (from < to) return (value) => compact((value as bigint) * 10n ** BigInt(to - from))
+  const divisor = 10n ** BigInt(from - to)
+  return (value) => {
+    if ((value as bigint) % divisor !== 0n) throw new ValueProblem(`expected at most ${to} decimals, found more`)
+    return compact((value as bigint) / divisor)
+  }
+}
+
+function instantConverter(type: TypeName, offsetMs: number): Convert | null {
+  if (type === 'date') return (value) => (value as number) * 86_400_000 - offsetMs
+  if (type === 'timestamp(us,UTC)') return (value) => milliseconds(value as bigint)
+  return type === 'timestamp(us)' ? (value) => milliseconds(value as bigint) - offsetMs : null
+}
+
+/** Cut off towards the past. */
+function milliseconds(micros: bigint): number {
+  return Math.floor(Number(micros) / 1000)
+}
