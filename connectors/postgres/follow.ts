@@ -78,8 +78,14 @@ class Follower {
     const session = await sessions.replication(this.#signal)
     const sink = {
       // While a request is being served nothing more is taken: a set must not grow, nor a request be replaced, meanwhile.
-      message: (bytes: Bytes, start: number, end: number) =>
-        this.#assembler.request === null ? this.#noticed(this.#assembler.message(bytes, start, end)) : TAKE.again,
+      message: (bytes: Bytes, start: number, end: number) => {
+        if (this.#assembler.request !== null) return TAKE.again
+        const empty = this.#assembler.openedAt === null
+        const answer = this.#assembler.message(bytes, start, end)
+        // The clock runs for the set from its first change on.
+        if (empty && this.#assembler.openedAt !== null) this.#wake.resolve()
+        return this.#noticed(answer)
+      },
       keepAlive: (walEnd: bigint) =>
         this.#assembler.request === null ? this.#noticed(this.#assembler.keepAlive(walEnd)) : TAKE.again,
     }

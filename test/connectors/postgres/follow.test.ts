@@ -352,3 +352,26 @@ describe('the stream', () => {
     expect(after?.definition).not.toBe(before?.definition)
   })
 })
+
+test('a set closes at its interval, counted from its first change, however quiet the stream is', async () => {
+  await using db = await opened()
+  await db.query('create table quiet (id int primary key)')
+  await using source = openTestSource(db.url)
+  const { start, tables } = await prepare(source)
+  const flush = { ...NO_FLUSH, intervalMs: 50 }
+  const following = source.follow({ from: start, known: tables, flush, heartbeatMs: 0 }, AbortSignal.timeout(10_000))
+  const sets = following[Symbol.asyncIterator]()
+  for (const id of [1, 2, 3]) {
+    let seen: readonly (string | null | undefined)[] = []
+    const arrived = (async () => {
+      while (seen.length === 0) {
+        const { value, done } = await sets.next()
+        if (done !== true) seen = readSet(value).rows.map((row) => row.values[1])
+      }
+    })()
+    await db.query('insert into quiet values ($1)', [id])
+    await arrived
+    expect(seen).toEqual([String(id)])
+  }
+  await sets.return?.()
+})
