@@ -1,6 +1,18 @@
+import { parseInstant } from '../../features/instant.ts'
 import { type DefineCommand, defineCommand } from '../command-context.ts'
+import { UsageError } from '../exit-codes.ts'
 
 type TryOptions = { readonly changes: string; readonly reads: string; readonly engine: string; readonly json?: boolean }
+
+type TrainingOptions = {
+  readonly spine: string
+  readonly out: string
+  readonly integration?: string
+  readonly entity: string
+  readonly asOf: string
+  readonly asCorrected?: boolean
+}
+type VerifyOptions = { readonly integration?: string; readonly at?: string; readonly sample: string; readonly json?: boolean }
 
 /** `portage features`: what feature definitions say about data. */
 export const featuresCommand: DefineCommand = (context) => {
@@ -45,6 +57,49 @@ export const featuresCommand: DefineCommand = (context) => {
       .action(async (view: string, { changes, reads, engine, json = false }: TryOptions) => {
         const { tryFeatures } = await import('../features-try.ts')
         await tryFeatures(context, { view, changes, reads, engine, json })
+      }),
+  )
+  features.addCommand(
+    defineCommand({
+      name: 'training-set',
+      description: 'features of past times as they were known then, beside the columns of a spine',
+      examples: [
+        ['portage features training-set client_loans --spine s.csv --out t.parquet', 'columns entity, as_of, labels …'],
+        ['portage features training-set client_loans --spine s.sql --out t.arrow', 'a select over lake.<table>'],
+      ],
+    })
+      .argument('<view>', 'name of a view, canonical JSON file, or module that exports one (module#view)')
+      .requiredOption('--spine <file>', '.csv, .parquet or .sql: an entity, a time (UTC) and labels per row')
+      .requiredOption('--out <file>', '.parquet or .arrow')
+      .option('--integration <name>', 'whose lake; default: the only one')
+      .option('--entity <column>', 'column of the spine', 'entity')
+      .option('--as-of <column>', 'column of the spine', 'as_of')
+      .option('--as-corrected', 'with what became known later: the rows say so in feature_mode')
+      .action(async (view: string, { integration, asCorrected = false, ...options }: TrainingOptions) => {
+        const { writeTrainingSet } = await import('../features-training.ts')
+        await writeTrainingSet(context, { view, integration, asCorrected, ...options })
+      }),
+  )
+  features.addCommand(
+    defineCommand({
+      name: 'verify',
+      description: 'compare the engine with the generated SQL, both over the lake; exit 4 when they differ',
+      examples: [
+        ['portage features verify client_loans', 'at this moment'],
+        ['portage features verify client_loans --at 2026-06-30T12:00:00Z --sample 50', 'at another one'],
+      ],
+    })
+      .argument('<view>', 'name of a view, canonical JSON file, or module that exports one (module#view)')
+      .option('--integration <name>', 'whose lake; default: the only one')
+      .option('--at <time>', 'time of the read; default: now')
+      .option('--sample <n>', 'most entities to compare', '1000')
+      .option('--json', 'print one JSON object')
+      .action(async (view: string, { integration, at, sample, json = false }: VerifyOptions) => {
+        const asOf = at === undefined ? Date.now() : parseInstant(at)
+        if (asOf === null) throw new UsageError(`--at ${at}: expected a time such as 2026-06-30T12:00:00Z`)
+        if (!/^[1-9]\d{0,6}$/.test(sample)) throw new UsageError(`--sample ${sample}: expected a number from 1 to 9999999`)
+        const { verifyFeatures } = await import('../features-verify.ts')
+        await verifyFeatures(context, { view, integration, asOf, sample: Number(sample), json })
       }),
   )
   return features

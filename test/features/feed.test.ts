@@ -21,7 +21,11 @@ const signal = new AbortController().signal
 test('what a source streams is what the brute-force evaluator says, at every cut', async () => {
   const database = new MemoryDatabase()
   await using source = createMemorySource({ database, maxSetRows: 2 })
-  const { start, tables } = await source.prepare({ from: null, identity: null, epoch: 1, takeOver: false }, signal, () => undefined)
+  const { start, tables } = await source.prepare(
+    { from: null, identity: null, epoch: 1, takeOver: false },
+    signal,
+    () => undefined,
+  )
   const history = loanHistory(database, 7)
   const engine = openEngine(clientLoans)
   const feed = changeSetFeed(engine)

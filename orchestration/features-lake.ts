@@ -1,0 +1,103 @@
+/** The tables of a feature view in the lake of an integration: to be read row by row, or asked by SQL. I/O. */
+import type { TableName } from '../connectors/change.ts'
+import { ConnectorError } from '../connectors/errors.ts'
+import type { ChangeReader, Warehouse } from '../connectors/ports.ts'
+import { sameTable } from '../features/change-lines.ts'
+import type { FeatureView } from '../features/definition.ts'
+import type { SourceTables } from '../features/feed.ts'
+import { duckdb } from '../features/sql/dialect.ts'
+import { historySql } from '../features/sql/history.ts'
+import type { LogState } from '../integrations/land/log/commit.ts'
+import { loadState } from '../integrations/land/log/read.ts'
+import { openChangeReader } from '../integrations/read/change-reader.ts'
+import { registrationOf } from '../integrations/register/registration.ts'
+import type { CommandContext } from './command-context.ts'
+import { openWarehouseAt } from './query-at.ts'
+import { integrationNamed, openSession } from './session.ts'
+
+export type FeatureLake = AsyncDisposable & {
+  readonly reader: ChangeReader
+  readonly tables: SourceTables
+  /** What everything here was read at. */
+  readonly state: LogState
+  /** A throw-away DuckDB over the files of the same commit. */
+  readonly openSql: () => Promise<LakeSql>
+}
+
+export type LakeSql = AsyncDisposable & {
+  readonly warehouse: Warehouse
+  /** `<source>_history as …` of every source: common table expressions for the front of a statement. */
+  readonly histories: readonly string[]
+  readonly history: (source: string) => string
+  /** The relation of a source's changes. */
+  readonly changes: (source: string) => string
+}
+
+const SCHEMA = 'lake'
+
+/** `integration`: its name; may be undefined when there is only one. Throws `NOT_FOUND` when a table of the view is not there. */
+export async function openFeatureLake(
+  context: CommandContext,
+  view: FeatureView,
+  integration: string | undefined,
+): Promise<FeatureLake> {
+  const { signal } = context
+  const { configuration, environment, opener } = openSession(context)
+  const { name, lake } = integrationNamed(configuration, integration)
+  await using stack = new AsyncDisposableStack()
+  const store = stack.use(await opener.store(lake.connection))
+  const state = await loadState(store, { prefix: lake.prefix, integration: name }, { signal })
+  const tables = tablesOf(view, name, state)
+  const kept = stack.move()
+  return {
+    state,
+    tables,
+    reader: openChangeReader({ store, state: async () => state }),
+    openSql: async () => {
+      const place = { store, prefix: lake.prefix, integration: name, at: state.number, schema: SCHEMA }
+      const warehouse = await openWarehouseAt(place, environment, signal)
+      const address = (key: string) => store.address(key)
+      const options = { integration: name, schema: SCHEMA, dialect: warehouse.dialect, address, dryRun: true }
+      return lakeSql(view, warehouse, tables, registrationOf(state, options)?.tables ?? [])
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  }
+}
+
+function tablesOf(view: FeatureView, integration: string, state: LogState): SourceTables {
+  const names = Object.keys(state.tables) as TableName[]
+  return new Map(
+    Object.entries(view.sources).map(([source, { table }]) => {
+      const found = names.filter((name) => sameTable(table, name))
+      const [only] = found
+      if (only !== undefined && found.length === 1) return [source, only]
+      const problem = found.length === 0 ? `it has ${names.join(', ') || 'none yet'}` : `it has ${found.join(' and ')}`
+      throw new ConnectorError(
+        'NOT_FOUND',
+        `Feature view "${view.name}" needs one table "${table}" in integration "${integration}"; ${problem}`,
+      )
+    }),
+  )
+}
+
+function lakeSql(
+  view: FeatureView,
+  warehouse: Warehouse,
+  tables: SourceTables,
+  registered: readonly { readonly table: TableName; readonly relation: string }[],
+): LakeSql {
+  const history = (source: string) => duckdb.identifier(`${source}_history`)
+  const changes = (source: string) => {
+    const relation = registered.find(({ table }) => table === tables.get(source))?.relation ?? source
+    return `${SCHEMA}.${duckdb.identifier(`${relation}_changes`)}`
+  }
+  return {
+    warehouse,
+    history,
+    changes,
+    histories: Object.keys(view.sources).map(
+      (source) => `${history(source)} as materialized (\n${historySql(duckdb, { view, source, changes: changes(source) })}\n)`,
+    ),
+    [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),
+  }
+}
