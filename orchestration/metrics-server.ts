@@ -14,7 +14,7 @@ export type MetricsServerOptions = {
   readonly address: string
   /** `PORTAGE_METRICS_TOKEN` is the bearer token that every request must carry; required when the host is not this machine. */
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly metrics: Pick<RunMetrics, 'text' | 'ready'>
+  readonly metrics: Pick<RunMetrics, 'text' | 'unready'>
 }
 
 const TOKEN_VARIABLE = 'PORTAGE_METRICS_TOKEN'
@@ -77,8 +77,9 @@ function answer(
     return
   }
   if (path === '/ready') {
-    if (metrics.ready()) send(200, 'ready\n')
-    else send(503, 'the log is not claimed yet\n')
+    const reason = metrics.unready()
+    if (reason === null) send(200, 'ready\n')
+    else send(503, `${reason}\n`)
     return
   }
   if (path === '/metrics') {

@@ -2,13 +2,19 @@
  * Numbers of one run in the Prometheus text format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats). Gauges and
  * counters only, so the format is written here.
  */
+import { durationText } from './format/quantities.ts'
 import type { ProgressEvent } from './run-types.ts'
 
 export type RunMetrics = {
   readonly take: (event: ProgressEvent) => void
   readonly text: () => string
-  /** True once the log was claimed by this process. */
-  readonly ready: () => boolean
+  /** Null while this process holds the log and gets on; else why it is not ready, in words. */
+  readonly unready: () => string | null
+}
+
+export type RunMetricsOptions = {
+  /** A run without commit, snapshot rows or arriving changes for this long is stuck; null = it may be silent for ever. */
+  readonly silentMs?: number | null
 }
 
 type Series = { readonly type: 'gauge' | 'counter'; readonly help: string; readonly values: Map<string, number> }
@@ -37,11 +43,13 @@ type Name = keyof typeof SERIES
 type Labels = Readonly<Record<string, string>>
 
 /** Metrics of one integration. Ages are computed when `text` is called. */
-export function createRunMetrics(integration: string, now: () => Date): RunMetrics {
+export function createRunMetrics(integration: string, now: () => Date, { silentMs = null }: RunMetricsOptions = {}): RunMetrics {
   const series = new Map<Name, Series>()
   let lastCommitAt: number | null = null
   let through: string | null = null
   let claimed = false
+  let failing = false
+  let aliveAt = now().getTime()
   const values = (name: Name): Map<string, number> => {
     const found = series.get(name)
     if (found !== undefined) return found.values
@@ -59,6 +67,11 @@ export function createRunMetrics(integration: string, now: () => Date): RunMetri
   }
 
   const take = (event: ProgressEvent): void => {
+    if (event.kind === 'commit' || event.kind === 'follow' || event.kind === 'snapshot') {
+      aliveAt = now().getTime()
+      // Claiming again proves little: what failed may fail again.
+      if (event.kind !== 'commit' || event.commit !== 'claim') failing = false
+    }
     switch (event.kind) {
       case 'commit':
         claimed ||= event.commit === 'claim'
@@ -93,6 +106,7 @@ export function createRunMetrics(integration: string, now: () => Date): RunMetri
         set('portage_slot_active', event.health.active === null ? null : Number(event.health.active))
         return
       case 'attempt':
+        failing = true
         add('portage_attempts_total', 1)
         return
       case 'step':
@@ -112,7 +126,13 @@ export function createRunMetrics(integration: string, now: () => Date): RunMetri
     const blocks = [...series].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, each]) => block(name, each))
     return `${blocks.join('\n')}\n`
   }
-  return { take, text, ready: () => claimed }
+  const unready = (): string | null => {
+    if (!claimed) return 'the log is not claimed yet'
+    if (failing) return 'the last attempt failed, and the next has not come through yet'
+    const silent = now().getTime() - aliveAt
+    return silentMs !== null && silent > silentMs ? `nothing has been committed or read for ${durationText(silent)}` : null
+  }
+  return { take, text, unready }
 }
 
 function block(name: string, { type, help, values }: Series): string {

@@ -36,6 +36,9 @@ const LATER_DEADLINE_MS: Readonly<Record<RunMode, number>> = {
   forever: 24 * 3_600_000,
 }
 
+/** A slow store or a busy machine alone do not make a run unready. */
+const SLACK_MS = 10_000
+
 /** Between two looks at lag and slot, for metrics. */
 const HEALTH_EVERY_MS = 5_000
 
@@ -44,7 +47,9 @@ export async function runCommand(context: CommandContext, options: RunCommandOpt
   const integration = integrationNamed(session.configuration, options.integration)
   const refused = refusals(integration)
   if (refused.length > 0) throw new ConfigurationError(refused)
-  const metrics = createRunMetrics(integration.name, session.environment.now)
+  const { heartbeatMs } = integration.source
+  const silentMs = heartbeatMs === 0 ? null : 3 * (heartbeatMs + integration.flush.intervalMs) + SLACK_MS
+  const metrics = createRunMetrics(integration.name, session.environment.now, { silentMs })
   await using _server =
     options.metrics === null ? null : await serveMetrics({ address: options.metrics, env: context.io.env, metrics })
   const progress = createProgress({ output: context.io.stderr, now: session.environment.now })

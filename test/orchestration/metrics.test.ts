@@ -68,14 +68,24 @@ test('metrics are in the Prometheus text format, with ages as of now', () => {
   `)
 })
 
-test('health answers at once, readiness only after the claim', async () => {
-  const fresh = createRunMetrics('loans', now)
+test('health answers at once; ready is who holds the log and gets on', async () => {
+  let at = now()
+  const fresh = createRunMetrics('loans', () => at, { silentMs: 60_000 })
   await using server = await serveMetrics({ address: '127.0.0.1:0', env: {}, metrics: fresh })
   const get = (path: string) => fetch(`http://127.0.0.1:${server.port}${path}`)
   expect((await get('/health')).status).toBe(200)
   expect((await get('/ready')).status).toBe(503)
   fresh.take({ kind: 'commit', number: 1, commit: 'claim', position: null, through: null, tables: [], rejects: 0 })
   expect((await get('/ready')).status).toBe(200)
+  const commit = { kind: 'commit', number: 2, position: null, through: null, tables: [], rejects: 0 } as const
+  fresh.take({ kind: 'attempt', attempt: 1, error: 'gone', pauseMs: 500 })
+  fresh.take({ ...commit, commit: 'claim' })
+  expect(await (await get('/ready')).text()).toContain('the last attempt failed')
+  fresh.take({ ...commit, commit: 'heartbeat' })
+  expect((await get('/ready')).status).toBe(200)
+  at = new Date(at.getTime() + 61_000)
+  const stuck = await get('/ready')
+  expect([stuck.status, await stuck.text()]).toEqual([503, 'nothing has been committed or read for 1 m 01 s\n'])
   expect((await get('/metrics')).headers.get('content-type')).toContain('version=0.0.4')
   expect((await get('/other')).status).toBe(404)
   expect((await fetch(`http://127.0.0.1:${server.port}/metrics`, { method: 'POST' })).status).toBe(405)
