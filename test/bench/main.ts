@@ -10,6 +10,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<Scenario>>> = {
   follow: () => import('./follow.ts'),
   decode: () => import('./decode.ts'),
   parquet: () => import('./parquet.ts'),
+  features: () => import('./features.ts'),
   orc: () => import('./orc.ts'),
 }
 
