@@ -21,7 +21,7 @@ export async function evaluateInDuckdb(
   const instance = await DuckDBInstance.create(':memory:')
   const connection = await instance.connect()
   try {
-    for (const source of Object.keys(view.sources)) await loadChanges(connection, view, source, lakeChanges(view, changes))
+    await loadLines(connection, view, changes)
     const values: FeatureValues[] = []
     const numbered = reads.map((read, index) => ({ read, index, after: read.afterLines ?? changes.length }))
     for (const [after, group] of Map.groupBy(numbered, (each) => each.after)) {
@@ -34,6 +34,23 @@ export async function evaluateInDuckdb(
     connection.closeSync()
     instance.closeSync()
   }
+}
+
+/** Tables `<source>_changes` of all lines. */
+async function loadLines(connection: DuckDBConnection, view: FeatureView, changes: readonly ChangeLine[]): Promise<void> {
+  const lake = lakeChanges(view, changes)
+  for (const source of Object.keys(view.sources)) await loadChanges(connection, view, source, lake)
+}
+
+/** Tables `<source>_changes` and `<source>_history` of the first `after` lines. */
+export async function showLines(
+  connection: DuckDBConnection,
+  view: FeatureView,
+  changes: readonly ChangeLine[],
+  after: number,
+): Promise<void> {
+  await loadLines(connection, view, changes)
+  for (const source of Object.keys(view.sources)) await showHistory(connection, view, source, after)
 }
 
 const later = (a: string, b: string): string => (a > b ? a : b)

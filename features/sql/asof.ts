@@ -63,17 +63,36 @@ select ${[...head, ...columns].join(',\n  ')}
 from spine${parts.map(({ name }) => `\nleft join ${name} on ${name}._row = spine._row`).join('')}`
 }
 
-/** `<view>__asof(as_of_ms, known_position)`: one row per entity that owns a row at the position. */
-export function asofFunction(dialect: SqlDialect, { view, history }: Pick<AsofRequest, 'view' | 'history'>): string {
+/** A time and a known position, as SQL expressions. */
+export type Moment = { readonly asOfMs: string; readonly position: string }
+
+/** A spine of all entities that own a row at a moment's position. */
+export function everyOwner(
+  dialect: SqlDialect,
+  { view, history }: Pick<AsofRequest, 'view' | 'history'>,
+  { asOfMs, position }: Moment,
+): string {
   const roots = Object.entries(view.sources).filter(([, source]) => source.parent === null)
   const owners = roots.map(([source, { link }]) => {
-    const current = '_from <= known_position and (_to is null or _to > known_position)'
-    return `select ${dialect.identifier(link)} as entity from ${history(source)} where ${dialect.identifier(link)} is not null and ${current}`
+    const entity = dialect.identifier(link)
+    return `select distinct ${entity} as entity from ${history(source)} where ${entity} is not null and ${isCurrent('', position)}`
   })
+  return `select entity as _row, entity, ${asOfMs} as as_of_ms, ${position} as known_position\nfrom (\n  ${owners.join('\n  union\n  ')}\n) owners`
+}
+
+/** `alias` with its dot, or empty. */
+export function isCurrent(alias: string, position: string): string {
+  return `${alias}_from <= ${position} and (${alias}_to is null or ${alias}_to > ${position})`
+}
+
+/** `<view>__asof(as_of_ms, known_position)`: one row per entity that owns a row at the position. */
+export function asofFunction(dialect: SqlDialect, { view, history }: Pick<AsofRequest, 'view' | 'history'>): string {
   // Arguments have the names of columns: a cast makes them values.
-  const time = `cast(as_of_ms as ${dialect.bigint}) as as_of_ms`
-  const position = `cast(known_position as ${dialect.text}) as known_position`
-  const spine = `select entity as _row, entity, ${time}, ${position}\nfrom (\n  ${owners.join('\n  union\n  ')}\n) owners`
+  const moment = {
+    asOfMs: `cast(as_of_ms as ${dialect.bigint})`,
+    position: `cast(known_position as ${dialect.text})`,
+  }
+  const spine = everyOwner(dialect, { view, history }, moment)
   const columns = [
     ['entity', dialect.text],
     ['as_of_ms', dialect.bigint],
@@ -147,7 +166,7 @@ function joinSql(dialect: SqlDialect, { view, history }: AsofRequest, source: st
   const { link = '', parent = null } = view.sources[source] ?? {}
   const alias = `r${level}`
   const above = parent === null ? 'spine.entity' : `r${level - 1}.${dialect.identifier(view.sources[parent]?.key[0] ?? '')}`
-  const current = `${alias}._from <= spine.known_position and (${alias}._to is null or ${alias}._to > spine.known_position)`
+  const current = isCurrent(`${alias}.`, 'spine.known_position')
   return `join ${history(source)} ${alias} on ${alias}.${dialect.identifier(link)} = ${above} and ${current}`
 }
 
@@ -160,7 +179,14 @@ function rowsConditions(dialect: SqlDialect, view: FeatureView, rows: Rows, leve
   return rows.of === null ? conditions : [...conditions, ...rowsConditions(dialect, view, rows.of, level - 1)]
 }
 
-function predicateSql(dialect: SqlDialect, view: FeatureView, source: string, alias: string, predicate: Predicate): string {
+/** A predicate about the row `alias`. */
+export function predicateSql(
+  dialect: SqlDialect,
+  view: FeatureView,
+  source: string,
+  alias: string,
+  predicate: Predicate,
+): string {
   const type = columnType(view, source, predicate.column)
   const column = `${alias}.${dialect.identifier(predicate.column)}`
   const literal = (value: Literal) =>

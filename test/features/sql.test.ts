@@ -55,7 +55,8 @@ test('the DuckDB function answers for every client that owns something, at any t
   try {
     await connection.run(`create table loan_changes as select * from (values
       ('c', 'p1', timestamp '2026-05-01', null::varchar, 1, 7, 500.00::decimal(12,2), 'active', timestamp '2026-05-01 09:00:00'),
-      ('u', 'p3', timestamp '2026-06-10', null, 1, 7, 500.00, 'paid', timestamp '2026-05-01 09:00:00')
+      ('u', 'p3', timestamp '2026-06-10', null, 1, 7, 500.00, 'paid', timestamp '2026-05-01 09:00:00'),
+      ('c', 'p1.5', timestamp '2026-05-02', null, 2, 7, 1.00, 'application', null)
     ) t (_op, _position, _source_committed_at, _unchanged, id, client_id, amount, status, issued_at)`)
     await connection.run(`create table payment_changes as select * from (values
       ('c', 'p4', timestamp '2026-06-15', null::varchar, 1, 1, 4.00::decimal(12,2), 'late', timestamp '2026-05-20 00:00:00')

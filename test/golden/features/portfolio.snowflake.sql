@@ -150,7 +150,7 @@ AS $$
 with spine as (
   select entity as _row, entity, cast(as_of_ms as NUMBER(38,0)) as as_of_ms, cast(known_position as VARCHAR) as known_position
   from (
-    select "client_id" as entity from "account_history" where "client_id" is not null and _from <= known_position and (_to is null or _to > known_position)
+    select distinct "client_id" as entity from "account_history" where "client_id" is not null and _from <= cast(known_position as VARCHAR) and (_to is null or _to > cast(known_position as VARCHAR))
   ) owners
 ), part_0 as (
   select spine._row, count(*) as _value
