@@ -36,9 +36,9 @@ export async function python(
  *
  * @throws Error naming what is missing: python3, its venv module or the package index.
  */
-export async function pythonEnvironment(): Promise<string> {
+export async function pythonEnvironment(requirements: string = REQUIREMENTS): Promise<string> {
   const key = createHash('sha256')
-    .update(await readFile(REQUIREMENTS))
+    .update(await readFile(requirements))
     .digest('hex')
     .slice(0, 16)
   const home = join(ROOT, '.portage', 'python')
@@ -51,7 +51,7 @@ export async function pythonEnvironment(): Promise<string> {
     await run(process.env.PORTAGE_TEST_PYTHON ?? 'python3', ['-m', 'venv', building])
     await run(
       join(building, 'bin', 'python'),
-      ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary', ':all:', '-r', REQUIREMENTS],
+      ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary', ':all:', '-r', requirements],
       { maxBuffer: MAX_OUTPUT_BYTES },
     )
     await rename(building, target)

@@ -1,4 +1,4 @@
-"""Writes Arrow files of a directory as ORC with Spark (Java), in every codec; `--zone` writes wall clocks of the JVM's zone."""
+"""Writes the Arrow files of a directory as ORC with Spark (Java), in every codec named."""
 import glob
 import os
 import sys
