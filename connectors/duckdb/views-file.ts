@@ -11,7 +11,8 @@ export type ViewsFile = {
   readonly path: string
   /**
    * Opens the newest file for reading; null when nothing was ever registered. A later swap does not disturb it. Throws
-   * `CORRUPT` for a damaged file and `CONFIGURATION` for a database of someone else.
+   * `UNAVAILABLE` while another process has it open for writing, `CORRUPT` for a damaged file and `CONFIGURATION` for a
+   * database of someone else.
    */
   read(): Promise<Database | null>
   /**
@@ -31,6 +32,14 @@ export function viewsFile(
     try {
       return await openDatabase(file, { ...settings, access })
     } catch (error) {
+      const holder = lockHolder(error)
+      if (holder !== null) {
+        throw new ConnectorError(
+          'UNAVAILABLE',
+          `DuckDB views file "${file}" is open for writing in ${holder}, which keeps everyone else out. Close it there, or open it read-only (duckdb -readonly)`,
+          { cause: error },
+        )
+      }
       throw new ConnectorError(
         'CORRUPT',
         `DuckDB views file "${file}" cannot be opened. It holds views only: delete it and register again with "portage register <integration> --repair"`,
@@ -74,6 +83,14 @@ export function viewsFile(
         }
       }),
   }
+}
+
+/** Who holds the file, in DuckDB's words ("Conflicting lock is held in … (PID 4711)"); null when that is not what is wrong. */
+function lockHolder(error: unknown): string | null {
+  const message = error instanceof Error ? error.message : ''
+  if (!/could not set lock|conflicting lock/i.test(message)) return null
+  const pid = /\(PID (\d+)\)/i.exec(message)?.[1]
+  return pid === undefined ? 'another process' : `process ${pid}`
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -127,6 +127,23 @@ describe('the views file of a DuckDB warehouse', () => {
     for (const schema of schemas) expect(await queryRows(warehouse, `select id from ${schema}.loan`)).toEqual(['1'])
   })
 
+  test('a file that someone has open for writing is told with its holder, and is tried again', async () => {
+    await warehouse.register(request(1, [await loan(ids(1))]), signal)
+    const holder = spawn(process.execPath, [join(import.meta.dirname, 'hold-file.ts'), path], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    await once(holder.stdout, 'data')
+    const exited = once(holder, 'exit')
+    const next = request(2, [await loan(ids(2))])
+    const failure = await warehouse.register(next, signal).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining(`process ${holder.pid}, `) })
+    await expect(warehouse.query('select 1', signal)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    holder.stdin.end()
+    await exited
+    await warehouse.register(next, signal)
+    expect(await queryRows(warehouse, 'select id from raw.loan')).toEqual(['2'])
+  })
+
   test('a registration waits for the lock of another process', async () => {
     const holder = spawn(process.execPath, [join(import.meta.dirname, 'hold-lock.ts'), path], {
       stdio: ['pipe', 'pipe', 'inherit'],
