@@ -2,6 +2,7 @@
 import type { RecordBatch, Vector } from 'apache-arrow'
 import { type Value, valueReader } from '../connectors/column-values.ts'
 import { ConnectorError } from '../connectors/errors.ts'
+import { textReader, wholeReader } from './column-reader.ts'
 import type { ColumnType } from './definition.ts'
 import { zoneOffsetMs } from './instant.ts'
 import { keyText, type RowEvent, type SourceShape } from './row-event.ts'
@@ -28,14 +29,15 @@ export function* batchRows(table: string, shape: SourceShape, batch: RecordBatch
       throw new ConnectorError('SCHEMA', `Table "${table}" has no column "${name}", which the feature view uses`)
     return found
   }
-  const op = valueReader(column('_op'))
-  const position = valueReader(column('_position'))
+  const op = textReader(column('_op'), { repeated: true })
+  const position = textReader(column('_position'), { repeated: false })
   const committed = valueReader(column('_source_committed_at'))
-  const unchanged = valueReader(column('_unchanged'))
+  const unchanged = textReader(column('_unchanged'), { repeated: true })
   const readers = shape.columns.map((name, index) => {
     const type = batch.schema.fields.find((field) => field.name === name)?.metadata.get('portage.type') ?? ''
-    const convert = converter(`${table}.${name}`, type, shape.types[index] ?? { kind: 'text' })
-    const read = valueReader(column(name))
+    const wanted = shape.types[index] ?? { kind: 'text' }
+    const convert = converter(`${table}.${name}`, type, wanted)
+    const read = plainReader(type, wanted, column(name))
     return (row: number): Stored => {
       const value = read(row)
       return value === null ? null : convert(value)
@@ -63,6 +65,14 @@ export function* batchRows(table: string, shape: SourceShape, batch: RecordBatch
     yield { committedAt, event: { ...head, key, values } }
   }
 }
+
+function plainReader(type: TypeName, wanted: ColumnType, vector: Vector): (row: number) => Value {
+  if (type.startsWith('utf8')) return textReader(vector, { repeated: wanted.kind === 'text' })
+  return WHOLE.test(type) ? wholeReader(vector) : valueReader(vector)
+}
+
+/** Types whose values may come as number or bigint. */
+const WHOLE = /^(int64|decimal|timestamp)/
 
 type Convert = (value: Exclude<Value, null>) => Stored
 
@@ -101,7 +111,7 @@ function exactConverter(type: TypeName, wanted: ColumnType): Convert | null {
     case 'money': {
       const scale = wanted.kind === 'money' ? wanted.scale : 0
       if (textual) return (value) => storedOf(value, wanted)
-      if (whole) return (value) => compact(BigInt(value as number | bigint) * 10n ** BigInt(scale))
+      if (whole) return rescaled(0, scale)
       return decimalScale === undefined ? null : rescaled(Number(decimalScale), scale)
     }
     case 'instant':
@@ -112,22 +122,23 @@ function exactConverter(type: TypeName, wanted: ColumnType): Convert | null {
 }
 
 function rescaled(from: number, to: number): Convert {
-  if (from === to) return (value) => compact(value as bigint)
-  if (from < to) return (value) => compact((value as bigint) * 10n ** BigInt(to - from))
+  if (from === to) return (value) => (typeof value === 'bigint' ? compact(value) : (value as number))
+  if (from < to) return (value) => compact(BigInt(value as number | bigint) * 10n ** BigInt(to - from))
   const divisor = 10n ** BigInt(from - to)
   return (value) => {
-    if ((value as bigint) % divisor !== 0n) throw new ValueProblem(`expected at most ${to} decimals, found more`)
-    return compact((value as bigint) / divisor)
+    const exact = BigInt(value as number | bigint)
+    if (exact % divisor !== 0n) throw new ValueProblem(`expected at most ${to} decimals, found more`)
+    return compact(exact / divisor)
   }
 }
 
 function instantConverter(type: TypeName, offsetMs: number): Convert | null {
   if (type === 'date') return (value) => (value as number) * 86_400_000 - offsetMs
-  if (type === 'timestamp(us,UTC)') return (value) => milliseconds(value as bigint)
-  return type === 'timestamp(us)' ? (value) => milliseconds(value as bigint) - offsetMs : null
+  if (type === 'timestamp(us,UTC)') return (value) => milliseconds(value as number | bigint)
+  return type === 'timestamp(us)' ? (value) => milliseconds(value as number | bigint) - offsetMs : null
 }
 
 /** Cut off towards the past. */
-function milliseconds(micros: bigint): number {
+function milliseconds(micros: number | bigint): number {
   return Math.floor(Number(micros) / 1000)
 }
