@@ -82,7 +82,6 @@ type ColumnRow = {
   not_null: boolean
   dropped: boolean
   generated: string
-  has_missing: boolean
   missing: string | null
   comment: string | null
   xmin: string
@@ -121,9 +120,17 @@ const TABLES = /* sql */ `
 const COLUMNS = /* sql */ `
   select a.attrelid::text as oid, a.attnum::int as id, a.attname as name, a.atttypid::text as type, a.atttypmod as typmod,
     case when a.attisdropped then null else format_type(a.atttypid, a.atttypmod) end as spelled,
-    a.attnotnull as not_null, a.attisdropped as dropped, a.attgenerated as generated, a.atthasmissing as has_missing,
-    a.attmissingval::text as missing, col_description(a.attrelid, a.attnum) as comment, a.xmin::text as xmin
-  from pg_attribute a where a.attrelid = any($1::oid[]) and a.attnum > 0
+    a.attnotnull as not_null, a.attisdropped as dropped, a.attgenerated as generated,
+    case when c.relkind = 'p' then leaves.missing when a.atthasmissing then a.attmissingval::text end as missing,
+    col_description(a.attrelid, a.attnum) as comment, a.xmin::text as xmin
+  from pg_attribute a join pg_class c on c.oid = a.attrelid
+  left join lateral (
+    -- A partitioned table has no rows of its own: only its leaves remember the default that a column was added with.
+    select max(l.attmissingval::text) as missing
+    from pg_partition_tree(c.oid) t join pg_attribute l on l.attrelid = t.relid and l.attname = a.attname
+    where t.isleaf and l.atthasmissing
+  ) leaves on c.relkind = 'p'
+  where a.attrelid = any($1::oid[]) and a.attnum > 0
   order by a.attrelid, a.attnum`
 
 const KEYS = /* sql */ `
@@ -210,7 +217,7 @@ const catalogueColumn = (column: ColumnRow): CatalogueColumn => ({
   sourceType: column.spelled ?? '',
   notNull: column.not_null,
   comment: column.comment,
-  missing: column.has_missing ? column.missing : null,
+  missing: column.missing,
   xmin: Number(column.xmin),
 })
 

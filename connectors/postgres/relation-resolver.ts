@@ -9,6 +9,7 @@ import type { ColumnPlan } from './decode/column-plan.ts'
 import { initialValue } from './decode/initial-value.ts'
 import type { PgTypes } from './decode/pg-type.ts'
 import type { Relation } from './decode/pgoutput.ts'
+import { planForgottenColumn } from './decode/plan-column.ts'
 import { pgTypes, TYPES_BY_OID_SQL, type TypeRow } from './decode/type-catalogue.ts'
 import { planCatalogueColumn } from './planned-table.ts'
 import { alignRelation } from './relation-align.ts'
@@ -68,21 +69,30 @@ export function describeRelation(facts: RelationFacts): ResolvedRelation {
   const columns = relation.columns.map((column, index): SourceColumn => {
     const columnId = ids[index] ?? 0
     const live = now.get(columnId)
-    const plan = planCatalogueColumn(
-      name,
-      {
-        id: columnId,
-        name: column.name,
-        typeOid: column.typeOid,
-        typmod: column.typmod,
-        sourceType: spelled[index] ?? '',
-        notNull: live?.notNull ?? before.get(columnId)?.nullable === false,
-      },
-      types,
-      scope,
-    )
+    const sourceType = spelled[index] ?? ''
+    const { typeOid, typmod } = column
+    const recordedColumn = before.get(columnId)
+    const plan = types.has(typeOid)
+      ? planCatalogueColumn(
+          name,
+          {
+            id: columnId,
+            name: column.name,
+            typeOid,
+            typmod,
+            sourceType,
+            notNull: live?.notNull ?? recordedColumn?.nullable === false,
+          },
+          types,
+          scope,
+        )
+      : planForgottenColumn(
+          { id: columnId, name: column.name, typeOid, sourceType: recordedColumn?.sourceType ?? 'a dropped type' },
+          recordedColumn?.type ?? null,
+          scope.onBadValue,
+        )
     plans.push(plan)
-    return { ...plan.column, ...described(name, plan, live, before.get(columnId)) }
+    return { ...plan.column, ...described(name, plan, types.has(typeOid) ? live : undefined, recordedColumn) }
   })
   const comment = catalogue === null ? same?.comment : (catalogue.comment ?? undefined)
   const source: SourceTable = {

@@ -54,7 +54,7 @@ export function evolve(previous: TableSchema | null, source: SourceTable, positi
       // Ids never repeat: a column that is back was missed by an older view of the table, not added again.
       byId.delete(column.id)
       differences.push({ kind: 'add_column', column: now.name })
-      columns.push(physicalColumn(now, column.physical, column.initial))
+      columns.push(physicalColumn(now, column.physical, datedBy(column.initial, position)))
       continue
     }
     if (column.dropped) {
@@ -76,7 +76,7 @@ export function evolve(previous: TableSchema | null, source: SourceTable, positi
     }
     if (column.name !== now.name) differences.push({ kind: 'rename_column', column: column.name, to: now.name })
     else if (change === null && describes(column) !== describes(now)) differences.push({ kind: 'describe', column: now.name })
-    columns.push(physicalColumn(now, column.physical, column.initial))
+    columns.push(physicalColumn(now, column.physical, datedBy(column.initial, position)))
   }
   for (const column of [...replaced, ...byId.values()].sort((a, b) => a.id - b.id)) {
     const isNew = byId.has(column.id)
@@ -89,7 +89,8 @@ export function evolve(previous: TableSchema | null, source: SourceTable, positi
   if (keyChanged) differences.push({ kind: 'change_key' })
   if (!recreated && source.identity !== previous.identity) differences.push({ kind: 'change_identity' })
   if (differences.length === 0 && source.comment !== previous.comment) differences.push({ kind: 'describe', column: null })
-  if (differences.length === 0) return { schema: previous, differences, resync: false }
+  const dated = previous.columns.some(({ initial }, index) => initial !== undefined && initial !== columns[index]?.initial)
+  if (differences.length === 0 && !dated) return { schema: previous, differences, resync: false }
   const schema = tableSchema(source, { version: previous.version + 1, since: position }, columns, key)
   return { schema, differences, resync: recreated || keyChanged || replaced.length > 0 }
 }
@@ -140,6 +141,11 @@ export function sourceTableOf(schema: TableSchema, tokens: Pick<SourceTable, 'st
     identity: schema.identity,
     ...(schema.comment === undefined ? {} : { comment: schema.comment }),
   }
+}
+
+/** Rows at the position carry their own values, whatever a catalogue read ahead of the stream had assumed. */
+function datedBy(initial: Column['initial'], position: Position): Column['initial'] {
+  return initial !== undefined && position < initial.before ? { ...initial, before: position } : initial
 }
 
 function columnOf(columns: readonly Column[], physical: string, schema: TableSchema): Column {

@@ -24,6 +24,7 @@ import { absorb } from './row-policy.ts'
 import { ToastLedger } from './toast-ledger.ts'
 import type { TransactionStamp } from './transaction-stamp.ts'
 import { type Cell, COLUMN_KIND, cellOf, type Tuple } from './tuple.ts'
+import { BINARY_OP, TEXT_OP } from './value-codec.ts'
 
 export type ChangeBatchOptions = {
   readonly table: SourceTable
@@ -257,6 +258,12 @@ class TableBatchBuilder implements ChangeBatchBuilder {
         } else {
           const plan = this.#plans[index] as ColumnPlan
           const column = this.#columns[index] as ColumnBuffer
+          if (!isUnderstood(plan, kind)) {
+            column.setNull(row)
+            this.#toast.miss(row, index, () => this.#keyTexts(change))
+            at += length
+            continue
+          }
           const code =
             kind === COLUMN_KIND.binary
               ? decodeBinary(plan.codec, column, row, bytes, at, length)
@@ -275,7 +282,7 @@ class TableBatchBuilder implements ChangeBatchBuilder {
     const column = this.#columns[index] as ColumnBuffer
     const old = change.oldFull ?? ((this.#isKey[index] as boolean) ? change.oldKey : null) ?? null
     const place: Cell | null = old === null ? null : cellOf(old, position)
-    if (old === null || place === null || place.kind === COLUMN_KIND.unchanged) {
+    if (old === null || place === null || !isUnderstood(this.#plans[index] as ColumnPlan, place.kind)) {
       column.setNull(row)
       this.#toast.miss(row, index, () => this.#keyTexts(change))
     } else if (place.kind === COLUMN_KIND.null) column.setNull(row)
@@ -384,6 +391,14 @@ class TableBatchBuilder implements ChangeBatchBuilder {
 type Failed = { readonly index: number; readonly code: number }
 
 type LateValue = { readonly bytes: Bytes; readonly at: number; readonly length: number; readonly format: 'text' | 'binary' }
+
+/** Whether a cell of this kind tells its value: not one that the log left out, nor one in a form that nobody knows any more. */
+const isUnderstood = ({ codec }: ColumnPlan, kind: number): boolean =>
+  kind === COLUMN_KIND.binary
+    ? codec.binary !== BINARY_OP.none
+    : kind === COLUMN_KIND.text
+      ? codec.text !== TEXT_OP.none
+      : kind === COLUMN_KIND.null
 
 const rowPosition = (prefix: string, ordinal: number): Position => `${prefix}${ordinal.toString(16).padStart(8, '0')}` as Position
 

@@ -25,6 +25,14 @@ export function codecOf(type: PgType, logical: LogicalType, { text, json }: Rend
   }
 }
 
+/** Of a type that is no longer in the catalogue: its binary form is unknown, its text is what the logical type reads. */
+export function forgottenCodec(logical: LogicalType): ValueCodec {
+  const { precision, scale } = logical.kind === 'decimal' ? logical : { precision: 0, scale: 0 }
+  const structured = logical.kind === 'utf8' && logical.format === 'json'
+  const text = structured ? TEXT_OP.none : textOp(null, logical)
+  return { binary: BINARY_OP.none, text, precision, scale, renderBinary: null, renderText: null, show: null }
+}
+
 const NAMED_COPIES = new Set(['text', 'varchar', 'bpchar', 'name', 'json', 'xml', 'refcursor'])
 
 function binaryOp(type: PgType, logical: LogicalType): number {
@@ -68,7 +76,7 @@ const INT64_FROM: Readonly<Record<string, number>> = {
   oid: BINARY_OP.uint32As64,
 }
 
-function textOp(type: PgType, logical: LogicalType): number {
+function textOp(type: PgType | null, logical: LogicalType): number {
   switch (logical.kind) {
     case 'bool':
       return TEXT_OP.bool
@@ -81,7 +89,7 @@ function textOp(type: PgType, logical: LogicalType): number {
     case 'float32':
       return TEXT_OP.float32
     case 'float64':
-      return type.name === 'float4' ? TEXT_OP.float32As64 : TEXT_OP.float64
+      return type?.name === 'float4' ? TEXT_OP.float32As64 : TEXT_OP.float64
     case 'decimal':
       return TEXT_OP.decimal
     case 'binary':
@@ -92,7 +100,7 @@ function textOp(type: PgType, logical: LogicalType): number {
       return TEXT_OP.timestamp
     case 'utf8':
       if (logical.format === 'hex') return TEXT_OP.hex
-      return logical.format === 'time' && type.name === 'time' ? TEXT_OP.time : TEXT_OP.copy
+      return logical.format === 'time' && type?.name === 'time' ? TEXT_OP.time : TEXT_OP.copy
     default:
       return logical satisfies never
   }

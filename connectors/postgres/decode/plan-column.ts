@@ -4,7 +4,7 @@ import { ConnectorError } from '../../errors.ts'
 import { type LogicalType, typeName } from '../../logical-type.ts'
 import type { ColumnOptions, OnBadValue } from '../../ports.ts'
 import { textRenderer } from './binary-text.ts'
-import { codecOf } from './choose-codec.ts'
+import { codecOf, forgottenCodec } from './choose-codec.ts'
 import type { ColumnPlan } from './column-plan.ts'
 import { jsonRenderer } from './json-text.ts'
 import type { PgType, PgTypes } from './pg-type.ts'
@@ -58,6 +58,44 @@ export function planColumn(column: CatalogueColumn, types: PgTypes, context: Pla
  */
 export function outputText(type: PgType, expression: string): string {
   return `pg_catalog.textin(${type.output}(${expression}::${quoteIdentifier(type.schema)}.${quoteIdentifier(type.name)}))`
+}
+
+/**
+ * A column of log records whose type was dropped since, so that nobody knows its binary form. `logical`: as it was recorded,
+ * or null. Values that cannot be read are treated like those that the log does not repeat: NULL, and named in `_unchanged`.
+ */
+export function planForgottenColumn(
+  { id, name, typeOid, sourceType }: Pick<CatalogueColumn, 'id' | 'name' | 'typeOid' | 'sourceType'>,
+  logical: LogicalType | null,
+  onBadValue: OnBadValue,
+): ColumnPlan {
+  const type = logical ?? TEXT
+  const quoted = quoteIdentifier(name)
+  return {
+    column: { id, name, type, sourceType, nullable: true },
+    type: { ...FORGOTTEN, oid: typeOid },
+    select: quoted,
+    copyFormat: 'text',
+    streamBinary: true,
+    onBadValue,
+    codec: forgottenCodec(type),
+  }
+}
+
+const FORGOTTEN: PgType = {
+  oid: 0,
+  schema: 'pg_catalog',
+  name: 'unknown',
+  extension: null,
+  form: 'base',
+  delimiter: ',',
+  hasSend: true,
+  output: 'pg_catalog.unknownout',
+  element: 0,
+  base: 0,
+  baseTypmod: -1,
+  range: 0,
+  attributes: [],
 }
 
 const TEXT: LogicalType = { kind: 'utf8', format: 'text' }

@@ -3,6 +3,7 @@ import type { Render } from './binary-text.ts'
 
 /** Send form → column. */
 export const BINARY_OP = {
+  /** Not understood: such a value is never decoded. */
   none: 0,
   bool: 1,
   int16: 2,
@@ -33,6 +34,8 @@ export const BINARY_OP = {
 
 /** Text form → column. */
 export const TEXT_OP = {
+  /** Not understood: such a value is never decoded. */
+  none: 0,
   bool: 1,
   int16: 2,
   int32: 3,

@@ -128,6 +128,17 @@ describe('evolve', () => {
 })
 
 describe('dateBack', () => {
+  it('happens as well when the stream is behind a catalogue that showed a later shape', () => {
+    const [id, c] = [column(1, 'id', int32), column(2, 'c', int32, '5')]
+    const base = evolve(null, table([id, column(3, 'b')]), at(1)).schema
+    const ahead = evolve(base, table([id, c]), at(9)).schema
+    const behind = evolve(ahead, table([id, c, column(3, 'b', int32)]), at(4)).schema
+    expect(behind.columns.find((each) => each.name === 'c')?.initial).toEqual({ before: at(4), text: '5' })
+    const without = evolve(ahead, table([id, column(3, 'b', int32)]), at(3)).schema
+    const back = evolve(without, table([id, c, column(3, 'b', int32)]), at(4)).schema
+    expect(back.columns.find((each) => each.name === 'c')?.initial).toEqual({ before: at(4), text: '5' })
+  })
+
   it('moves the date of an initial value back to the first row that shows the column', () => {
     const base = evolve(null, table([column(1, 'id', int32)]), at(1)).schema
     const shape = table([column(1, 'id', int32), column(2, 'c', int32, '5')])
