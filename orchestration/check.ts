@@ -65,9 +65,12 @@ export async function checkIntegration(
     const open = async (): Promise<Checkable> => opened(await opener.notifier(connection))
     findings.push(...(await portFindings(`notifier ${connection}`, open, at, signal)))
   }
-  if (integration.columns.length > 0 && findings.every(({ severity }) => severity !== 'error')) {
+  if (integration.columns.length > 0) {
     const open = async (): Promise<Checkable> => opened(await openSourceOf(integration, opener, signal))
-    findings.push(...(await portFindings('columns', open, at, signal)))
+    const found = await portFindings('columns', open, at, signal)
+    // A source that cannot be asked has been told of; rules that name no column are news all the same.
+    const faulty = findings.some(({ severity }) => severity === 'error')
+    findings.push(...found.filter(({ where }) => !faulty || where === CONFIGURATION))
   }
   return findings
 }
