@@ -4,7 +4,7 @@
  */
 import { definitionHash } from './canonical.ts'
 import type { FeatureView } from './definition.ts'
-import { compileView, type FeatureValues } from './evaluate.ts'
+import { compileView, type FeatureValues, type LargeEntities } from './evaluate.ts'
 import type { RowEvent } from './row-event.ts'
 import { openRowStore, type RowStore, type StoreStatistics } from './row-store.ts'
 
@@ -28,10 +28,20 @@ export type Engine = {
   readonly store: RowStore
 }
 
-/** `resumed`: a store read back from disk, with its position. */
-export function openEngine(view: FeatureView, resumed?: { readonly store: RowStore; readonly position: string }): Engine {
+export type EngineOptions = {
+  /** A store read back from disk, with its position. */
+  readonly resumed?: { readonly store: RowStore; readonly position: string }
+  /** Entities of more rows get intervals (`intervals.ts`). Default: 256. */
+  readonly manyRows?: number
+}
+
+export function openEngine(view: FeatureView, { resumed, manyRows }: EngineOptions = {}): Engine {
   const store = resumed?.store ?? openRowStore(view)
-  const evaluate = compileView(view, store.sources)
+  const large: LargeEntities = new Map()
+  store.watch((entity) => {
+    if (large.size > 0) large.delete(entity)
+  })
+  const evaluate = compileView(view, store.sources, manyRows === undefined ? { large } : { large, manyRows })
   let position = resumed?.position ?? ''
   return {
     view,

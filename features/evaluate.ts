@@ -1,17 +1,9 @@
 /** Turns a view into functions over stored rows. Time is an argument of every read; nothing is remembered between reads. */
-import {
-  type Aggregate,
-  columnType,
-  type Expression,
-  type FeatureView,
-  type Literal,
-  type Predicate,
-  pathTo,
-  type Rows,
-} from './definition.ts'
+import { type Aggregate, columnType, type Expression, type FeatureView } from './definition.ts'
+import { collectIntervals, type Intervals, overIntervals } from './intervals.ts'
 import type { StoredRow } from './row-merge.ts'
-import type { SourceRows } from './row-store.ts'
-import { compact, type Stored, shownValue } from './values.ts'
+import { compileScan, type Effort, type Sources, type Step, shapeOf } from './scan.ts'
+import { compact, plus, type Stored, shownValue } from './values.ts'
 
 export const DAY_MS = 86_400_000
 
@@ -23,16 +15,24 @@ export type FeatureValues = {
   readonly parts: Readonly<Record<string, { readonly numerator: string; readonly denominator: string }>>
 }
 
-type Test = (values: readonly (Stored | undefined)[], asOf: number) => boolean
-type Step = (row: StoredRow) => void
-type Scan = (entity: StoredRow, asOf: number, step: Step) => void
 type Compute = (entity: StoredRow | undefined, asOf: number) => Stored
-type Sources = ReadonlyMap<string, SourceRows>
+
+/** Entities of many rows, each with what was already worked out of its rows. Whoever changes a row takes its entity out. */
+export type LargeEntities = Map<StoredRow, Map<Aggregate, Intervals | null>>
+
+type Compiling = { readonly view: FeatureView; readonly sources: Sources; readonly large: LargeEntities; readonly effort: Effort }
 
 /** A function that evaluates every feature of one entity (undefined = nothing is known of it) at a time. */
-export function compileView(view: FeatureView, sources: Sources): (entity: StoredRow | undefined, asOf: number) => FeatureValues {
-  const features = view.features.map(({ name, value }) => ({ name, compute: compileExpression(view, sources, value) }))
+export function compileView(
+  view: FeatureView,
+  sources: Sources,
+  { large = new Map(), manyRows = MANY_ROWS }: { readonly large?: LargeEntities; readonly manyRows?: number } = {},
+): (entity: StoredRow | undefined, asOf: number) => FeatureValues {
+  const effort = { walked: 0 }
+  const compiling = { view, sources, large, effort }
+  const features = view.features.map(({ name, value }) => ({ name, compute: compileExpression(compiling, value) }))
   return (entity, asOf) => {
+    effort.walked = 0
     const values: Record<string, ShownValue> = {}
     const parts: Record<string, { numerator: string; denominator: string }> = {}
     for (const { name, compute } of features) {
@@ -40,21 +40,21 @@ export function compileView(view: FeatureView, sources: Sources): (entity: Store
       values[name] = value
       if (ratio !== null) parts[name] = ratio
     }
+    if (entity !== undefined && effort.walked > manyRows && !large.has(entity)) large.set(entity, new Map())
     return { values, parts }
   }
 }
 
+/** Looking at fewer rows is as fast as anything that could be remembered of them. */
+const MANY_ROWS = 256
+
 type Computed = { readonly value: ShownValue; readonly ratio: { numerator: string; denominator: string } | null }
 
-function compileExpression(
-  view: FeatureView,
-  sources: Sources,
-  value: Expression,
-): (entity: StoredRow | undefined, asOf: number) => Computed {
+function compileExpression(compiling: Compiling, value: Expression): (entity: StoredRow | undefined, asOf: number) => Computed {
   if ('ratio' in value) {
     const { whenZero } = value.ratio
-    const top = compileAggregate(view, sources, value.ratio.numerator)
-    const bottom = compileAggregate(view, sources, value.ratio.denominator)
+    const top = compileAggregate(compiling, value.ratio.numerator)
+    const bottom = compileAggregate(compiling, value.ratio.denominator)
     return (entity, asOf) => {
       const numerator = top(entity, asOf)
       const denominator = bottom(entity, asOf)
@@ -65,15 +65,15 @@ function compileExpression(
     }
   }
   if ('elapsedDays' in value) {
-    const since = compileAggregate(view, sources, value.elapsedDays.since)
+    const since = compileAggregate(compiling, value.elapsedDays.since)
     return (entity, asOf) => {
       const instant = since(entity, asOf)
       return { value: instant === null ? null : Math.floor((asOf - Number(instant)) / DAY_MS), ratio: null }
     }
   }
-  const compute = compileAggregate(view, sources, value)
+  const compute = compileAggregate(compiling, value)
   const counted = value.aggregate === 'count' || value.aggregate === 'distinct'
-  const type = counted ? ({ kind: 'integer' } as const) : columnType(view, value.of.rows, value.column)
+  const type = counted ? ({ kind: 'integer' } as const) : columnType(compiling.view, value.of.rows, value.column)
   return (entity, asOf) => ({ value: shownValue(compute(entity, asOf), type), ratio: null })
 }
 
@@ -83,8 +83,26 @@ export function quotient(numerator: Stored, denominator: Stored, whenZero: numbe
   return divisor === 0 ? whenZero : Number(numerator) / divisor + 0
 }
 
-function compileAggregate(view: FeatureView, sources: Sources, aggregate: Aggregate): Compute {
-  const scan = compileScan(view, sources, aggregate.of)
+/** Of a large entity from its intervals, where the aggregate has some; else from its rows. */
+function compileAggregate(compiling: Compiling, aggregate: Aggregate): Compute {
+  const { view, sources, large } = compiling
+  const scanned = compileScanned(compiling, aggregate)
+  const collect = collectIntervals(view, sources, aggregate)
+  if (collect === null) return scanned
+  return (entity, asOf) => {
+    const known = entity === undefined ? undefined : large.get(entity)
+    if (entity === undefined || known === undefined) return scanned(entity, asOf)
+    let intervals = known.get(aggregate)
+    if (intervals === undefined) {
+      intervals = collect(entity)
+      known.set(aggregate, intervals)
+    }
+    return intervals === null ? scanned(entity, asOf) : overIntervals(aggregate, intervals, asOf)
+  }
+}
+
+function compileScanned({ view, sources, effort }: Compiling, aggregate: Aggregate): Compute {
+  const scan = compileScan(view, sources, aggregate.of, effort)
   if (aggregate.aggregate === 'count') {
     return (entity, asOf) => {
       let count = 0
@@ -155,115 +173,4 @@ function isLater(row: StoredRow, than: StoredRow, time: number, key: readonly nu
     if (order !== 0) return order > 0
   }
   return false
-}
-
-/** Exact: leaves numbers when they could round. */
-function plus(total: number | bigint, value: Stored): number | bigint {
-  if (typeof total === 'number' && typeof value === 'number') {
-    const next = total + value
-    if (Number.isSafeInteger(next)) return next
-  }
-  return BigInt(total) + BigInt(value as number | bigint)
-}
-
-/** Walks from the entity down to the rows asked for, past rows that a restriction on a parent leaves out. */
-function compileScan(view: FeatureView, sources: Sources, rows: Rows): Scan {
-  const restrictions = new Map<string, Rows>()
-  for (let at: Rows | null = rows; at !== null; at = at.of) restrictions.set(at.rows, at)
-  const levels = pathTo(view, rows.rows).map((name) => {
-    const restriction = restrictions.get(name)
-    const source = sources.get(name)
-    if (source === undefined) throw new Error(`View "${view.name}" has no source "${name}"`)
-    return { childIndex: source.childIndex, test: restriction === undefined ? null : compileRows(view, sources, restriction) }
-  })
-  const lowest = levels.length - 1
-  const walk = (parent: StoredRow, depth: number, asOf: number, step: Step): void => {
-    const level = levels[depth]
-    const children = level === undefined ? undefined : parent.children[level.childIndex]
-    if (level === undefined || children === undefined) return
-    for (const row of children) {
-      if (level.test !== null && !level.test(row.values, asOf)) continue
-      if (depth === lowest) step(row)
-      else walk(row, depth + 1, asOf, step)
-    }
-  }
-  return (entity, asOf, step) => walk(entity, 0, asOf, step)
-}
-
-/** Null when every row passes. */
-function compileRows(view: FeatureView, sources: Sources, rows: Rows): Test | null {
-  const shape = shapeOf(sources, rows.rows)
-  const tests = rows.where.map((predicate) =>
-    compilePredicate(view, rows.rows, shape.columns.indexOf(predicate.column), predicate),
-  )
-  const time = shape.effective ?? 0
-  const { withinMs } = rows
-  if (withinMs !== null) {
-    tests.push((values, asOf) => {
-      const at = values[time]
-      return typeof at === 'number' && asOf - at >= 0 && asOf - at < withinMs
-    })
-  }
-  if (rows.happened) {
-    tests.push((values, asOf) => {
-      const at = values[time]
-      return typeof at === 'number' && at <= asOf
-    })
-  }
-  const [first, second] = tests
-  if (first === undefined) return null
-  if (second === undefined) return first
-  if (tests.length === 2) return (values, asOf) => first(values, asOf) && second(values, asOf)
-  return (values, asOf) => tests.every((test) => test(values, asOf))
-}
-
-function compilePredicate(view: FeatureView, source: string, column: number, predicate: Predicate): Test {
-  const type = columnType(view, source, predicate.column)
-  const stored = (literal: Literal): Stored =>
-    typeof literal === 'string' && (type.kind === 'integer' || type.kind === 'money' || type.kind === 'instant')
-      ? compact(BigInt(literal))
-      : literal
-  switch (predicate.op) {
-    case 'in':
-    case 'notIn': {
-      const wanted = predicate.op === 'in'
-      const all = new Set<Stored | undefined>(predicate.values.map(stored))
-      const [only] = all
-      if (all.size === 1) return (values) => (values[column] === only) === wanted
-      return (values) => all.has(values[column]) === wanted
-    }
-    case 'isNull':
-      return (values) => values[column] === null
-    case 'notNull':
-      return (values) => values[column] !== null
-    default:
-      return compileOrder(column, predicate.op, stored(predicate.value) as number | bigint)
-  }
-}
-
-function compileOrder(column: number, op: 'lt' | 'le' | 'gt' | 'ge', limit: number | bigint): Test {
-  const compared = (test: (value: number | bigint) => boolean): Test => {
-    return (values) => {
-      const value = values[column]
-      return value !== null && value !== undefined && test(value as number | bigint)
-    }
-  }
-  switch (op) {
-    case 'lt':
-      return compared((value) => value < limit)
-    case 'le':
-      return compared((value) => value <= limit)
-    case 'gt':
-      return compared((value) => value > limit)
-    case 'ge':
-      return compared((value) => value >= limit)
-    default:
-      return op satisfies never
-  }
-}
-
-function shapeOf(sources: Sources, name: string) {
-  const source = sources.get(name)
-  if (source === undefined) throw new Error(`There is no source "${name}"`)
-  return source.shape
 }

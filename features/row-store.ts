@@ -34,6 +34,8 @@ export type RowStore = {
   /** Forgets deletions at or before a position that will not be delivered again. */
   acknowledge(position: string): void
   statistics(): StoreStatistics
+  /** Called with the entity (or a row that no entity has yet) above every row that changes, before and after it moves. */
+  watch(listener: (top: StoredRow) => void): void
   /** Hangs a row where its values say; for restoring. */
   place(source: SourceRows, row: StoredRow): void
 }
@@ -56,7 +58,16 @@ export function openRowStore(view: FeatureView): RowStore {
   }
   const parentRows = (source: SourceRows) => source.parent?.rows ?? entities
 
+  let changed: (top: StoredRow) => void = () => undefined
+
+  /** After every change of a row. */
   function place(source: SourceRows, row: StoredRow): void {
+    changed(topOf(row))
+    hang(source, row)
+    changed(topOf(row))
+  }
+
+  function hang(source: SourceRows, row: StoredRow): void {
     const link = isComplete(row) ? row.values[source.shape.link] : null
     const parent = link === null || link === undefined ? null : rowOf(parentRows(source), String(link))
     if (parent === row.parent) return
@@ -85,9 +96,9 @@ export function openRowStore(view: FeatureView): RowStore {
   function write(source: SourceRows, key: string, event: RowEvent, values: RowEvent['values']): boolean {
     if (event.position <= source.truncated) return false
     const row = rowOf(source.rows, key)
-    const changed = writeColumns(row, values, event.position)
-    if (changed) place(source, row)
-    return changed
+    const isNew = writeColumns(row, values, event.position)
+    if (isNew) place(source, row)
+    return isNew
   }
 
   function remove(source: SourceRows, key: string, position: string): boolean {
@@ -95,9 +106,9 @@ export function openRowStore(view: FeatureView): RowStore {
     const row = rowOf(source.rows, key)
     if (position <= row.deleted) return false
     row.deleted = position
-    const changed = eraseColumns(row, position)
-    if (changed) place(source, row)
-    return changed
+    const wasThere = eraseColumns(row, position)
+    if (wasThere) place(source, row)
+    return wasThere
   }
 
   function truncate(source: SourceRows, position: string): boolean {
@@ -124,6 +135,9 @@ export function openRowStore(view: FeatureView): RowStore {
     sources,
     entities,
     place,
+    watch(listener) {
+      changed = listener
+    },
     apply(event) {
       const source = require(event.source)
       switch (event.op) {
@@ -150,6 +164,12 @@ export function openRowStore(view: FeatureView): RowStore {
     },
     statistics: () => statisticsOf(sources, entities),
   }
+}
+
+function topOf(row: StoredRow): StoredRow {
+  let top = row
+  while (top.parent !== null) top = top.parent
+  return top
 }
 
 function isForgettable(row: StoredRow): boolean {

@@ -106,7 +106,7 @@ function restored(view: FeatureView, header: Header, lines: readonly string[]): 
     row.values = values.length === 0 ? ABSENT : values.map(decoded)
     store.place(source, row)
   }
-  return openEngine(view, { store, position: header.position })
+  return openEngine(view, { resumed: { store, position: header.position } })
 }
 
 function encoded(value: Stored | undefined): Encoded {

@@ -90,6 +90,15 @@ function problem(expected: string, value: unknown): ValueProblem {
   return new ValueProblem(`expected ${expected}, found ${found}`)
 }
 
+/** Exact: leaves numbers when they could round. */
+export function plus(total: number | bigint, value: Stored): number | bigint {
+  if (typeof total === 'number' && typeof value === 'number') {
+    const next = total + value
+    if (Number.isSafeInteger(next)) return next
+  }
+  return BigInt(total) + BigInt(value as number | bigint)
+}
+
 /** A value as JSON shows it: money as decimal text, instants as ISO-8601, integers beyond 2^53 as text. */
 export function shownValue(value: Stored, type: ColumnType): string | number | boolean | null {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value

@@ -16,8 +16,7 @@ function feed(engine: Engine, view: FeatureView, lines: readonly Line[]): void {
   for (const { event } of parsed) if (event !== null) engine.apply([event])
 }
 
-function expectOracle(view: FeatureView, deliveries: readonly Line[]): void {
-  const engine = openEngine(view)
+function expectOracle(view: FeatureView, deliveries: readonly Line[], engine = openEngine(view)): void {
   deliveries.forEach((line, index) => {
     feed(engine, view, [line])
     const known = deliveries.slice(0, index + 1)
@@ -36,6 +35,13 @@ describe('the engine equals the brute-force evaluator', () => {
     fc.assert(
       fc.property(redelivered, (lines) => expectOracle(portfolio, lines)),
       { numRuns: 100 },
+    )
+  })
+
+  test('when every entity is a large one', () => {
+    fc.assert(
+      fc.property(redelivered, (lines) => expectOracle(portfolio, lines, openEngine(portfolio, { manyRows: -1 }))),
+      { numRuns: 60 },
     )
   })
 
