@@ -22,6 +22,8 @@ import { BATCH_ROWS, PAYMENT_SCHEMA, paymentBatch } from './payments.ts'
 const ROUNDS = Number(process.env.PORTAGE_BENCH_ROUNDS ?? 5)
 const BATCHES = Math.ceil(Number(process.env.PORTAGE_BENCH_ROWS ?? 1_048_576) / BATCH_ROWS)
 const SCRIPT = fileURLToPath(new URL('./orc-pyarrow.py', import.meta.url))
+/** Rows of the file that is read: the batches over and over. */
+const READ_ROWS = 5_000_000
 const READ_COLUMNS = { payments: ['id', 'amount'], hard: ['hash', 'moment'] }
 
 type Round = { readonly rows: number; readonly cpuSeconds: number; readonly bytes: number }
@@ -86,6 +88,7 @@ async function contest(directory: string, name: keyof typeof READ_COLUMNS, schem
     rounds[contender]?.push(round)
   }
   const file = join(directory, `${name}.orc`)
+  const large = await largeFile(join(directory, `${name}-large.orc`), schema, batches)
   for (let round = 0; round < ROUNDS; round++) {
     for (const codec of ['zstd', 'snappy', 'none'] as const) {
       take(`write ORC, ${codec}`, await timed(rows, async () => (await encode(createOrcWriter, schema, batches, codec)).length))
@@ -95,20 +98,18 @@ async function contest(directory: string, name: keyof typeof READ_COLUMNS, schem
       'write Parquet, zstd',
       await timed(rows, async () => (await encode(createParquetWriter, schema, batches, 'zstd')).length),
     )
-    const bytes = await encode(createOrcWriter, schema, batches, 'zstd')
-    await writeFile(file, bytes)
-    take(`read ${columns.join(', ')}`, await timed(rows, () => decode(bytes, columns)))
-    take(`read ${columns.join(', ')}, pyarrow`, await pyarrow(['read', file, ...columns]))
+    take(`read ${columns.join(', ')}`, await timed(large.rows, () => decode(large.bytes, columns)))
+    take(`read ${columns.join(', ')}, pyarrow`, await pyarrow(['read', large.file, ...columns]))
     take(
       'read all',
-      await timed(rows, () =>
+      await timed(large.rows, () =>
         decode(
-          bytes,
-          schema.fields.map((field) => field.name),
+          large.bytes,
+          schema.fields.map(({ name: each }) => each),
         ),
       ),
     )
-    take('read all, pyarrow', await pyarrow(['read', file]))
+    take('read all, pyarrow', await pyarrow(['read', large.file]))
   }
   console.log(`ORC, ${name}: ${rows} rows × ${schema.fields.length} columns, median of ${ROUNDS}:`)
   for (const [contender, taken] of Object.entries(rounds)) {
@@ -121,6 +122,13 @@ async function contest(directory: string, name: keyof typeof READ_COLUMNS, schem
   const rate = (contender: string) => middle((rounds[contender] ?? []).map((round) => round.rows / round.cpuSeconds))
   console.log(`  ORC / Parquet writer: ${(rate('write ORC, zstd') / rate('write Parquet, zstd')).toFixed(2)}`)
   return rounds
+}
+
+async function largeFile(file: string, schema: Schema, batches: readonly RecordBatch[]) {
+  const times = Math.ceil(READ_ROWS / (batches.length * BATCH_ROWS))
+  const bytes = await encode(createOrcWriter, schema, Array<readonly RecordBatch[]>(times).fill(batches).flat(), 'zstd')
+  await writeFile(file, bytes)
+  return { file, bytes, rows: times * batches.length * BATCH_ROWS }
 }
 
 /** pyarrow's own CPU time, without its start. */

@@ -178,8 +178,11 @@ export function spread(
 export class SmallIntegers {
   readonly #decoder: IntegerDecoder
   readonly #name: string
-  #ahead = new Int32Array(0)
+  /** Values decoded and not taken yet are [#at, #end). */
+  #ahead = new Int32Array(1_024)
   #at = 0
+  #end = 0
+  #pairs = new Int32Array(1_024)
 
   constructor(decoder: IntegerDecoder, name: string) {
     this.#decoder = decoder
@@ -188,8 +191,8 @@ export class SmallIntegers {
 
   /** The next `count` values, each below 2^31. Valid until the next call. */
   take(count: number): Int32Array {
-    const ready = this.#ahead.length - this.#at
-    if (ready < count) this.#load(count - ready)
+    const missing = count - (this.#end - this.#at)
+    if (missing > 0) this.#load(missing)
     const values = this.#ahead.subarray(this.#at, this.#at + count)
     this.#at += count
     return values
@@ -199,7 +202,7 @@ export class SmallIntegers {
   fitting(count: number, limit: number, weight: (value: number) => number): number {
     let total = 0
     for (let i = 0; i < count; i++) {
-      if (this.#at + i >= this.#ahead.length && !this.#tryLoad(Math.min(512, count - i))) return count
+      if (this.#at + i >= this.#end && !this.#tryLoad(count - i)) return count
       total += weight(this.#ahead[this.#at + i] as number)
       if (total > limit) return Math.max(1, i)
     }
@@ -207,30 +210,43 @@ export class SmallIntegers {
   }
 
   skip(count: number): void {
-    const ready = Math.min(count, this.#ahead.length - this.#at)
+    const ready = Math.min(count, this.#end - this.#at)
     this.#at += ready
     this.#decoder.skip(count - ready)
   }
 
   seek(positions: PositionReader): void {
     this.#decoder.seek(positions)
-    this.#ahead = new Int32Array(0)
     this.#at = 0
+    this.#end = 0
   }
 
   #load(count: number): void {
-    const rest = this.#ahead.subarray(this.#at)
-    const next = new Int32Array(rest.length + count)
-    next.set(rest)
-    const pairs = new Int32Array(2 * count)
+    this.#room(count)
+    if (this.#pairs.length < 2 * count) this.#pairs = new Int32Array(2 * count)
+    const pairs = this.#pairs
     this.#decoder.read(pairs, 0, count)
+    const ahead = this.#ahead
+    let end = this.#end
     for (let i = 0; i < count; i++) {
       const low = pairs[2 * i] as number
       if (low < 0 || pairs[2 * i + 1] !== 0) throw damaged(this.#name, 'a length or code beyond 2^31')
-      next[rest.length + i] = low
+      ahead[end++] = low
     }
-    this.#ahead = next
+    this.#end = end
+  }
+
+  /** Room for `count` more behind those ahead, which move to the front. */
+  #room(count: number): void {
+    const kept = this.#ahead.subarray(this.#at, this.#end)
+    if (this.#end + count <= this.#ahead.length) return
+    if (kept.length + count > this.#ahead.length) {
+      const grown = new Int32Array(Math.max(kept.length + count, this.#ahead.length * 2))
+      grown.set(kept)
+      this.#ahead = grown
+    } else this.#ahead.copyWithin(0, this.#at, this.#end)
     this.#at = 0
+    this.#end = kept.length
   }
 
   /** False at the end of the stream: nulls need no values, so a look ahead may ask for more than there are. */
