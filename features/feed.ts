@@ -59,7 +59,8 @@ export async function catchUp(
   return head
 }
 
-const FIRST_READ_ROWS = 10_000
+/** Few enough to be gone before the collector would move them. */
+const FIRST_READ_ROWS = 500
 
 /** Rows after a cut up to another one; of a table base rows, then changes; table after table. */
 export async function* lakeRows(

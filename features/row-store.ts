@@ -73,10 +73,15 @@ export function openRowStore(view: FeatureView): RowStore {
     if (parent === row.parent) return
     take(source, row)
     if (parent === null) return
-    while (parent.children.length <= source.childIndex) parent.children = [...parent.children, []]
-    const siblings = parent.children[source.childIndex] ?? []
     row.parent = parent
-    row.slot = siblings.push(row) - 1
+    const siblings = parent.children[source.childIndex]
+    if (siblings !== undefined) row.slot = siblings.push(row) - 1
+    else {
+      // Lists of just the right length: an empty one that grows takes room for seventeen.
+      const before = Array.from({ length: source.childIndex }, (_, index) => parent.children[index] ?? [])
+      parent.children = source.childIndex === 0 ? [[row]] : [...before, [row]]
+      row.slot = 0
+    }
   }
 
   function take(source: SourceRows, row: StoredRow): void {
