@@ -83,6 +83,8 @@ export async function connect(
   signal.addEventListener('abort', stop, { once: true })
   try {
     await client.connect()
+    // An abort from now on is the caller's business; one that came just before would be nobody's.
+    signal.throwIfAborted()
   } catch (error) {
     socketOf(client).destroy()
     throw connectorError(error, subject, signal)

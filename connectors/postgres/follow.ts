@@ -75,6 +75,8 @@ class Follower {
     await using sql = await sessions.acquire(this.#signal)
     const tables = await readPlannedTables(sql, scope)
     this.#binary = streamFormat(tables.flatMap((table) => table.plans)) === 'binary'
+    // The backlog ends here: what is committed now lies before the message that is written now.
+    this.#assembler.target = await emitMessage(sql, 'follow')
     const session = await sessions.replication(this.#signal)
     const sink = {
       // While a request is being served nothing more is taken: a set must not grow, nor a request be replaced, meanwhile.
@@ -90,8 +92,6 @@ class Follower {
         this.#assembler.request === null ? this.#noticed(this.#assembler.keepAlive(walEnd)) : TAKE.again,
     }
     const { lsn: from } = decodePosition(this.#request.from)
-    // The backlog ends here: what is committed now lies before the message that is written now.
-    this.#assembler.target = await emitMessage(sql, 'follow')
     const stop = () => socketOf(session.client).destroy()
     this.#signal.addEventListener('abort', stop, { once: true })
     try {

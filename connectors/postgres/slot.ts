@@ -179,6 +179,7 @@ export async function createWatched(
   tools: Omit<SlotTools, 'replication'>,
 ): Promise<CreatedSlot> {
   const subject = `Creating replication slot "${name}"`
+  if (tools.signal.aborted) throw connectorError(tools.signal.reason, subject, tools.signal)
   const watching = new AbortController()
   const either = AbortSignal.any([tools.signal, watching.signal])
   let cancelled: Promise<void> | null = null

@@ -254,13 +254,18 @@ class SnapshotLeases implements AsyncDisposable {
   async #take(): Promise<Lease> {
     const { source, schemas, emit } = this.#context
     const snapshot = await source.holdSnapshot(this.#signal, (message) => emit({ kind: 'waiting', message }))
-    // Described after the snapshot was taken: a column that a row of it shows is never missing from the description.
-    const { tables, at } = await source.describe(this.#signal)
-    this.#at = at
-    for (const table of tables) if (schemas.latest(table.table) !== null) await schemas.note(table, at, this.#signal)
-    const lease: Lease = { snapshot, tables: new Map(tables.map((table) => [table.table, table])), users: 0, retired: false }
-    this.#open.add(lease)
-    return lease
+    try {
+      // Described after the snapshot was taken: a column that a row of it shows is never missing from the description.
+      const { tables, at } = await source.describe(this.#signal)
+      this.#at = at
+      for (const table of tables) if (schemas.latest(table.table) !== null) await schemas.note(table, at, this.#signal)
+      const lease: Lease = { snapshot, tables: new Map(tables.map((table) => [table.table, table])), users: 0, retired: false }
+      this.#open.add(lease)
+      return lease
+    } catch (error) {
+      await snapshot[Symbol.asyncDispose]()
+      throw error
+    }
   }
 }
 
