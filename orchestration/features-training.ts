@@ -44,7 +44,7 @@ export async function writeTrainingSet(context: CommandContext, options: Trainin
   const early = Number(await singleValue(await sql.warehouse.query(parts.early, context.signal)))
   if (early > 0) {
     throw new UsageError(
-      `${counted(early, 'row')} of "${options.spine}" lie before the first change in the lake: what was known then is not there. Take them out, or ask for what is known now with --as-corrected`,
+      `${counted(early, 'row')} of "${options.spine}" before the first change in the lake: what was known then is not there. Take it out, or ask for what is known now with --as-corrected`,
     )
   }
   const rows = await writeFile(options.out, async (write) =>
@@ -77,7 +77,8 @@ export function trainingSql(
   head: string,
 ): { readonly early: string; readonly rows: string } {
   const commits = Object.keys(view.sources).map(
-    (source) => `select _source_committed_at as _committed, _position from ${sql.changes(source)} where _source_committed_at is not null`,
+    (source) =>
+      `select _source_committed_at as _committed, _position from ${sql.changes(source)} where _source_committed_at is not null`,
   )
   // Snapshot rows stand at a cut itself, so the head is known as a whole.
   const position = asCorrected ? textLiteral(duckdb, head) : 'commits._position'

@@ -55,7 +55,8 @@ export function asofSql(dialect: SqlDialect, request: AsofRequest): string {
       return `part_${parts.length - 1}._value`
     }),
   )
-  const head = ['entity', 'as_of_ms', ...carried].map((column) => `spine.${dialect.identifier(column)}`)
+  // Our own names are written bare and mean the same everywhere; shown names keep their case.
+  const head = ['entity', 'as_of_ms', ...carried].map((column) => `spine.${column} as ${dialect.identifier(column)}`)
   return /* sql */ `with spine as (
 ${indented(spine)}
 )${parts.map(({ name, sql }) => `, ${name} as (\n${indented(sql)}\n)`).join('')}

@@ -30,7 +30,8 @@ export function historySql(dialect: SqlDialect, { view, source, changes }: Histo
   const groups = others.map((_, index) => quote(`_known_${index}`))
   const carried = (name: string) => `_op <> 'd' and position(',${name},' in _absent) = 0`
   return /* sql */ `with keyed as (
-  select _op, ${dialect.position('_position')} as _position, _source_committed_at as _at, concat(',', coalesce(_unchanged, ''), ',') as _absent,
+  select ${quote('_op')} as _op, ${dialect.position(quote('_position'))} as _position, ${quote('_source_committed_at')} as _at,
+    concat(',', coalesce(${quote('_unchanged')}, ''), ',') as _absent,
     ${names.map((name) => `${columnSql(dialect, quote(name), columns[name])} as ${quote(name)}`).join(',\n    ')}
   from ${changes}
 ), truncations as (

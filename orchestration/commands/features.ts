@@ -30,13 +30,29 @@ export const featuresCommand: DefineCommand = (context) => {
       description: 'the feature views that ship, with their hashes',
       examples: [
         ['portage features list', 'a table of features'],
-        ['portage features list --json', 'definitions, which "try" takes back'],
+        ['portage features list --json', 'the same with the whole definitions'],
       ],
     })
       .option('--json', 'print the definitions')
       .action(async ({ json = false }: { readonly json?: boolean }) => {
         const { listFeatures } = await import('../features-list.ts')
         await listFeatures(context, { json })
+      }),
+  )
+  features.addCommand(
+    defineCommand({
+      name: 'show',
+      description: 'a definition as canonical JSON, which the other commands take back, or as SQL',
+      examples: [
+        ['portage features show client_loans > view.json', 'the definition'],
+        ['portage features show client_loans --sql snowflake', 'also: duckdb, postgres, spark'],
+      ],
+    })
+      .argument('<view>', 'name of a view, canonical JSON file, or module that exports one (module#view)')
+      .option('--sql <engine>', 'histories and the function <view>__asof(as_of_ms, known_position)')
+      .action(async (view: string, { sql }: { readonly sql?: string }) => {
+        const { showFeatures } = await import('../features-show.ts')
+        await showFeatures(context, { view, sql })
       }),
   )
   features.addCommand(

@@ -144,6 +144,6 @@ test('a training set holds what was known at each time, beside the labels, the s
   at.write('spine.csv', 'entity,as_of\n7,2026-04-15\n')
   expect(await write('e.parquet')).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('lie before the first change in the lake'),
+    stderr: expect.stringContaining('before the first change in the lake'),
   })
 }, 60_000)

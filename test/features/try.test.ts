@@ -315,6 +315,15 @@ describe('bad lines', () => {
   })
 })
 
+test('show prints the definition that try takes back, and SQL', async () => {
+  expect((await portage(['features', 'show', 'client_loans'])).stdout).toBe(`${canonicalJson(clientLoans)}\n`)
+  expect((await portage(['features', 'show', 'member_risk', '--sql', 'spark'])).stdout).toContain(
+    'CREATE OR REPLACE FUNCTION `member_risk__asof`',
+  )
+  expect(await portage(['features', 'show', 'client_loans', '--sql', 'oracle'])).toMatchObject({ code: 2 })
+  expect((await portage(['features', 'list'])).stdout).toContain('profit_in_last_90_days.rate')
+})
+
 describe('what names nothing', () => {
   test.each([
     ['client_loan', 'did you mean "client_loans"?'],

@@ -1,6 +1,9 @@
-create view "loan_history" as
+-- client_loans version 1, definition d83565c693ec80607465edd6dded90d2d094dc300b321769d16d5e0c712ce366
+
+create or replace view "loan_history" as
 with keyed as (
-  select _op, _position as _position, _source_committed_at as _at, concat(',', coalesce(_unchanged, ''), ',') as _absent,
+  select "_op" as _op, "_position" as _position, "_source_committed_at" as _at,
+    concat(',', coalesce("_unchanged", ''), ',') as _absent,
     cast("amount" * 100 as hugeint) as "amount",
     cast("client_id" as varchar) as "client_id",
     cast("id" as varchar) as "id",
@@ -45,9 +48,10 @@ select _from, _to, _from_at, _to_at, "amount", "client_id", "id", "issued_at", "
 from filled
 where _op <> 'd' and "_known_0" > 0 and "_known_1" > 0 and "_known_2" > 0 and "_known_3" > 0;
 
-create view "payment_history" as
+create or replace view "payment_history" as
 with keyed as (
-  select _op, _position as _position, _source_committed_at as _at, concat(',', coalesce(_unchanged, ''), ',') as _absent,
+  select "_op" as _op, "_position" as _position, "_source_committed_at" as _at,
+    concat(',', coalesce("_unchanged", ''), ',') as _absent,
     cast("id" as varchar) as "id",
     cast("interest" * 100 as hugeint) as "interest",
     cast("loan_id" as varchar) as "loan_id",
@@ -132,8 +136,8 @@ with spine as (
     and spine.as_of_ms - r0."issued_at" < 7776000000
   group by spine._row
 )
-select spine."entity",
-  spine."as_of_ms",
+select spine.entity as "entity",
+  spine.as_of_ms as "as_of_ms",
   coalesce(part_0._value, 0) as "paid_loans.count",
   ((spine.as_of_ms - part_1._value) - mod(mod(spine.as_of_ms - part_1._value, 86400000) + 86400000, 86400000)) // 86400000 as "days_since_last_late_payment.count",
   case when coalesce(part_3._value, 0) = 0 then cast(null as double) else cast(coalesce(part_2._value, 0) as double) / cast(coalesce(part_3._value, 0) as double) end as "profit_in_last_90_days.rate",

@@ -1,6 +1,9 @@
-create view "account_history" as
+-- portfolio version 3, definition 4efec267d17311b9cb9871b2f8a6d78cf2eb6ce57d516796a620da803d1465eb
+
+create or replace view "account_history" as
 with keyed as (
-  select _op, _position collate "C" as _position, _source_committed_at as _at, concat(',', coalesce(_unchanged, ''), ',') as _absent,
+  select "_op" as _op, "_position" collate "C" as _position, "_source_committed_at" as _at,
+    concat(',', coalesce("_unchanged", ''), ',') as _absent,
     cast("client_id" as text) as "client_id",
     cast("id" as text) as "id",
     cast("kind" as text) as "kind",
@@ -45,9 +48,10 @@ select _from, _to, _from_at, _to_at, "client_id", "id", "kind", "limit", "opened
 from filled
 where _op <> 'd' and "_known_0" > 0 and "_known_1" > 0 and "_known_2" > 0 and "_known_3" > 0;
 
-create view "loan_history" as
+create or replace view "loan_history" as
 with keyed as (
-  select _op, _position collate "C" as _position, _source_committed_at as _at, concat(',', coalesce(_unchanged, ''), ',') as _absent,
+  select "_op" as _op, "_position" collate "C" as _position, "_source_committed_at" as _at,
+    concat(',', coalesce("_unchanged", ''), ',') as _absent,
     cast("account_id" as text) as "account_id",
     cast("amount" * 1000 as numeric(38, 0)) as "amount",
     cast("id" as text) as "id",
@@ -100,9 +104,10 @@ select _from, _to, _from_at, _to_at, "account_id", "amount", "id", "issued_at", 
 from filled
 where _op <> 'd' and "_known_0" > 0 and "_known_1" > 0 and "_known_2" > 0 and "_known_3" > 0 and "_known_4" > 0 and "_known_5" > 0;
 
-create view "payment_history" as
+create or replace view "payment_history" as
 with keyed as (
-  select _op, _position collate "C" as _position, _source_committed_at as _at, concat(',', coalesce(_unchanged, ''), ',') as _absent,
+  select "_op" as _op, "_position" collate "C" as _position, "_source_committed_at" as _at,
+    concat(',', coalesce("_unchanged", ''), ',') as _absent,
     cast("interest" * 1000 as numeric(38, 0)) as "interest",
     cast("loan_id" as text) as "loan_id",
     cast("number" as text) as "number",
@@ -286,8 +291,8 @@ with spine as (
     and r1."issued_at" <= spine.as_of_ms
   group by spine._row
 )
-select spine."entity",
-  spine."as_of_ms",
+select spine.entity as "entity",
+  spine.as_of_ms as "as_of_ms",
   coalesce(part_0._value, 0) as "accounts",
   cast(coalesce(part_1._value, 0) as numeric(38, 0)) as "limit",
   part_2._value as "first_opened",
