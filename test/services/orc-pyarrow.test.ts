@@ -3,12 +3,23 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type RecordBatch as Batch, DataType, RecordBatch, Table, tableFromIPC, tableToIPC } from 'apache-arrow'
+import {
+  type RecordBatch as Batch,
+  DataType,
+  Field,
+  RecordBatch,
+  Schema,
+  Table,
+  TimestampMicrosecond,
+  tableFromIPC,
+  tableToIPC,
+  Utf8,
+} from 'apache-arrow'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openOrc } from '../../integrations/land/orc/orc-file.ts'
 import { rangesOf, readOrc, writeOrc } from '../support/orc-files.ts'
 import { NULL_PATTERNS, TRUTH_COLUMNS, TruthTable, truthBatch } from '../support/orc-truth.ts'
-import { type Plain, plainColumns } from '../support/plain-values.ts'
+import { type Plain, plainBatch, plainColumns } from '../support/plain-values.ts'
 import { python } from '../support/python.ts'
 
 const SCRIPTS = fileURLToPath(new URL('./orc/', import.meta.url))
@@ -84,6 +95,26 @@ test('pyarrow reads every type, pattern of nulls, codec and size from our files'
   truth.print()
   expect(found).toHaveLength(cases.length)
   expect(truth.differences).toBe(0)
+})
+
+test('pyarrow reads char, varchar and timestamps with local time zone where they are asked for', async () => {
+  const metadata = (type: string) => new Map([['orc.type', type]])
+  const schema = new Schema([
+    new Field('code', new Utf8(), true, metadata('char(4)')),
+    new Field('name', new Utf8(), true, metadata('varchar(10)')),
+    new Field('at', new TimestampMicrosecond('UTC'), true),
+  ])
+  const batch = plainBatch(schema, [
+    ['ab', null, 'äöüß'],
+    ['x'.repeat(10), '', null],
+    [0n, 1_600_000_000_000_001n, null],
+  ])
+  const path = join(directory, 'asked.orc')
+  await writeFile(path, (await writeOrc(schema, [batch], { instants: true })).bytes)
+  await writeFile(path.replace('.orc', '.arrow'), tableToIPC(new Table([batch]), 'file'))
+  const { types, columns } = JSON.parse((await python(join(SCRIPTS, 'read.py'), [path])).stdout) as Found
+  expect(types).toEqual({ code: 'string', name: 'string', at: 'timestamp[ns, tz=UTC]' })
+  expect(columns).toEqual({ code: [3, 3], name: [3, 3], at: [3, 3] })
 })
 
 test('our reader reads every type, codec, version and encoding from files of pyarrow', async () => {

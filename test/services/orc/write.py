@@ -49,6 +49,7 @@ COLUMNS = {
     'decimal_38_38': (pa.decimal128(38, 38), lambda i: digits(38, 38, i)),
     'date': (pa.date32(), lambda i: [-719162, -141428, -141427, 2932896, 0, i][i % 6]),
     'timestamp': (pa.timestamp('ns'), lambda i: [-9223372035854000999, 9223372035854000001, -1500000000, -1000001000, i * 86400000000001, 0][i % 6]),
+    'instant': (pa.timestamp('ns', 'UTC'), lambda i: i * 86400000000001 - 5 * 10**17),
     'list': (pa.list_(pa.int64()), lambda i: [None if k % 3 == 1 else i * k for k in range(i % 4)]),
     'struct': (pa.struct([('x', pa.int32()), ('y', pa.string())]), lambda i: {'x': i if i % 3 else None, 'y': 'v%d' % (i % 9)}),
     'map': (pa.map_(pa.string(), pa.int64()), lambda i: [('k%d' % k, i * k) for k in range(i % 3)]),
