@@ -110,16 +110,16 @@ function parseChange(
   const shape = shapes.find((each) => sameTable(each.table, table))?.shape
   if (shape === undefined) return { line, committedAt, event: null, table }
   if (op === 'truncate') {
-    if (value.key !== undefined || value.row !== undefined) throw new LineProblem('a truncate has neither key nor row')
+    if (isGiven(value.key) || isGiven(value.row)) throw new LineProblem('a truncate has neither key nor row')
     return { line, committedAt, table, event: { source: shape.name, op, position, key: '', oldKey: null, values: [] } }
   }
   const key = parseKey(shape, value.key, 'key')
-  if (value.old_key !== undefined && value.old_key !== null && op !== 'update') {
+  if (isGiven(value.old_key) && op !== 'update') {
     throw new LineProblem(`old_key: only an update has one; this is ${op === 'insert' ? 'an insert' : 'a delete'}`)
   }
-  const oldKey = value.old_key === undefined || value.old_key === null ? null : keyText(parseKey(shape, value.old_key, 'old_key'))
-  if (op === 'insert' && value.row === undefined) throw new LineProblem('row: an insert needs one')
-  const row = op === 'delete' || value.row === undefined ? {} : asObject(value.row, 'row')
+  const oldKey = isGiven(value.old_key) ? keyText(parseKey(shape, value.old_key, 'old_key')) : null
+  if (op === 'insert' && !isGiven(value.row)) throw new LineProblem('row: an insert needs one')
+  const row = op === 'delete' || !isGiven(value.row) ? {} : asObject(value.row, 'row')
   const values = op === 'delete' ? [] : shape.columns.map((column, index) => columnOf(shape, row, column, index, key, op))
   const text = keyText(key)
   return {
@@ -129,6 +129,9 @@ function parseChange(
     event: { source: shape.name, op, position, key: text, oldKey: oldKey === text ? null : oldKey, values },
   }
 }
+
+/** Null says the same as nothing. */
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null
 
 /** A definition that names no schema takes the table of any, and the other way round. */
 export function sameTable(defined: string, found: string): boolean {

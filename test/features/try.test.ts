@@ -124,7 +124,7 @@ describe('features try', () => {
   })
 
   test('keeps truncated tables empty when older lines come again', async () => {
-    const truncate = { position: '3', ...at, table: 'payment', op: 'truncate' }
+    const truncate = { position: '3', ...at, table: 'payment', op: 'truncate', key: null, row: null }
     const found = await answers(
       [
         loan('1', 'insert', active),
