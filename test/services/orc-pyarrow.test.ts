@@ -7,8 +7,10 @@ import {
   type RecordBatch as Batch,
   DataType,
   Field,
+  List,
   RecordBatch,
   Schema,
+  Struct,
   Table,
   TimestampMicrosecond,
   tableFromIPC,
@@ -115,6 +117,23 @@ test('pyarrow reads char, varchar and timestamps with local time zone where they
   const { types, columns } = JSON.parse((await python(join(SCRIPTS, 'read.py'), [path])).stdout) as Found
   expect(types).toEqual({ code: 'string', name: 'string', at: 'timestamp[ns, tz=UTC]' })
   expect(columns).toEqual({ code: [3, 3], name: [3, 3], at: [3, 3] })
+})
+
+test('pyarrow reads texts of a megabyte and fifty levels of nesting', async () => {
+  let type: DataType = new Utf8()
+  let value: Plain = 'x'
+  for (let level = 0; level < 25; level++) {
+    type = new List(new Field('item', new Struct([new Field('s', type, true)]), true))
+    value = [[value], null]
+  }
+  const schema = new Schema([new Field('long', new Utf8(), true), new Field('deep', type, true)])
+  const long = Array.from({ length: 9 }, (_, i) => (i === 4 ? null : `${i}`.repeat(1_000_000 + i)))
+  const batch = plainBatch(schema, [long, long.map((_, i) => (i % 3 === 1 ? null : value))])
+  const path = join(directory, 'large.orc')
+  await writeFile(path, (await writeOrc(schema, [batch], { compression: 'snappy' })).bytes)
+  await writeFile(path.replace('.orc', '.arrow'), tableToIPC(new Table([batch]), 'file'))
+  const { columns } = JSON.parse((await python(join(SCRIPTS, 'read.py'), [path])).stdout) as Found
+  expect(columns).toEqual({ long: [9, 9], deep: [9, 9] })
 })
 
 test('our reader reads every type, codec, version and encoding from files of pyarrow', async () => {

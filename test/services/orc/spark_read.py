@@ -17,6 +17,12 @@ spark = (
 spark.sparkContext.setLogLevel('ERROR')
 
 
+PREDICATES = [
+    'int_rising = 45000', 'int_rising > 60000 and int_rising <= 60300', 'double > 8000', "string = 'row 15005'", 'bigint_random is null',
+    'decimal_9_2 > 200', 'date > date"2025-01-01"', 'instant < timestamp"1960-01-01 00:00:00"', 'not boolean and int_rising < 300',
+]
+
+
 def plain(value):
     if isinstance(value, float):
         # Java has one NaN.
@@ -65,16 +71,16 @@ for path in sys.argv[1:]:
         equal = sum(1 for a, b in zip(mine, theirs) if a == b) if len(mine) == len(theirs) else 0
         columns[name] = [len(mine), equal]
     counts = {}
-    if 'int_rising' in frame.columns and len(rows) > 5000:
-        # Row groups are skipped by our statistics and reached by our positions.
-        for predicate in ['int_rising = 15000', 'int_rising > 20000 and int_rising <= 20300', 'double > 5', "string = 'row 5003'", 'bigint_random is null',
-                          'decimal_9_2 > 0', 'date < date"1582-10-10"', 'timestamp < timestamp"1970-01-01 00:00:00"', 'boolean']:
-            by_file = frame.where(predicate)
-            spark.conf.set('spark.sql.orc.filterPushdown', 'true')
-            pushed = [tuple(map(str, row)) for row in by_file.select('int_rising', 'string', 'double').collect()]
-            spark.conf.set('spark.sql.orc.filterPushdown', 'false')
-            unpushed = [tuple(map(str, row)) for row in frame.where(predicate).select('int_rising', 'string', 'double').collect()]
-            counts[predicate] = [len(pushed), len(unpushed), pushed == unpushed]
+    if len(rows) > 20000:
+        # Row groups are skipped by our statistics, and every column's streams are entered at our positions.
+        every = [selected(field) for field in frame.schema.fields]
+        for predicate in PREDICATES:
+            found = []
+            for pushed in ['true', 'false']:
+                spark.conf.set('spark.sql.orc.filterPushdown', pushed)
+                found.append([plain(tuple(row)) for row in frame.where(predicate).select(every).collect()])
+            counts[predicate] = [len(found[0]), len(found[1]), found[0] == found[1]]
+        spark.conf.set('spark.sql.orc.filterPushdown', 'true')
     print(json.dumps({
         'path': path,
         'rows': [expected.num_rows, len(rows)],
