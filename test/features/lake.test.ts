@@ -66,7 +66,7 @@ test('features from the lake are those of the stream, of the generated SQL and o
   expect((await portage(['features', 'verify', 'member_risk', ...at.args])).stderr).toContain(
     'Feature view "member_risk" needs one table "visits" in integration "loans"; it has public.loan, public.payment',
   )
-}, 60_000)
+}, 120_000)
 
 async function parquetRows(path: string): Promise<readonly Record<string, unknown>[]> {
   const instance = await DuckDBInstance.create(':memory:')
@@ -146,4 +146,4 @@ test('a training set holds what was known at each time, beside the labels, the s
     code: 2,
     stderr: expect.stringContaining('before the first change in the lake'),
   })
-}, 60_000)
+}, 120_000)

@@ -60,7 +60,7 @@ describe('the incremental mart', () => {
       connection.closeSync()
       instance.closeSync()
     }
-  }, 60_000)
+  }, 120_000)
 })
 
 test('through 24 hours without a change every value is that of a fresh computation at each hour', () => {

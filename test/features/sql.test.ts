@@ -38,7 +38,7 @@ describe('the generated SQL equals the brute-force evaluator', () => {
       expect(await evaluateInDuckdb(portfolio, parsed(lines), reads)).toEqual(expected(lines, reads))
     })
     await fc.assert(property, { numRuns: 12 })
-  })
+  }, 120_000)
 
   test('on PostgreSQL, at every tenth event', async () => {
     await using database = await (await sharedPostgres()).createDatabase()
@@ -47,7 +47,7 @@ describe('the generated SQL equals the brute-force evaluator', () => {
       expect(await evaluateInPostgres(database, portfolio, parsed(lines), reads)).toEqual(expected(lines, reads))
     })
     await fc.assert(property, { numRuns: 4 })
-  })
+  }, 120_000)
 })
 
 test('the DuckDB function answers for every client that owns something, at any time and position', async () => {
