@@ -43,6 +43,8 @@ export function* batchRows(table: string, shape: SourceShape, batch: RecordBatch
       return value === null ? null : convert(value)
     }
   })
+  /** Most keys are one column, which is read once: millions of rows hold the key and the value. */
+  const only = shape.key.length === 1 ? (shape.key[0] ?? 0) : null
   for (let row = 0; row < batch.numRows; row++) {
     const name = OPS[String(op(row)) as keyof typeof OPS]
     if (name === undefined) throw new ConnectorError('INTERNAL', `Table "${table}" has a row of an unknown kind`)
@@ -54,14 +56,17 @@ export function* batchRows(table: string, shape: SourceShape, batch: RecordBatch
       yield { committedAt, event: { ...head, key: '', values: [] } }
       continue
     }
-    const key = keyText(shape.key.map((index) => String(readers[index]?.(row))))
+    const key = only === null ? keyText(shape.key.map((index) => String(readers[index]?.(row)))) : String(readers[only]?.(row))
     if (name === 'delete') {
       yield { committedAt, event: { ...head, key, values: [] } }
       continue
     }
     const absent = unchanged(row)
     const missing = typeof absent === 'string' && absent !== '' ? new Set(absent.split(',')) : null
-    const values = readers.map((read, index) => (missing?.has(shape.columns[index] ?? '') === true ? undefined : read(row)))
+    const values = readers.map((read, index) => {
+      if (index === only) return key
+      return missing?.has(shape.columns[index] ?? '') === true ? undefined : read(row)
+    })
     yield { committedAt, event: { ...head, key, values } }
   }
 }
