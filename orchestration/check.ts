@@ -2,7 +2,9 @@
 import type { LoadedIntegration } from '../config/integration.ts'
 import { ConfigurationError, type ConfigurationProblem, formatProblem } from '../config/problems.ts'
 import type { Problem } from '../connectors/ports.ts'
+import { loadState } from '../integrations/land/log/read.ts'
 import type { CommandContext } from './command-context.ts'
+import { continuityProblems } from './continuity.ts'
 import { EXIT } from './exit-codes.ts'
 import { counted } from './format/quantities.ts'
 import type { Opener } from './open.ts'
@@ -58,6 +60,13 @@ export async function checkIntegration(
     )),
     ...(await portFindings(`lake ${lake.connection}`, () => opener.store(lake.connection), at, signal)),
   )
+  if (!findings.some(({ severity }) => severity === 'error')) {
+    const open = async (): Promise<Checkable> => ({
+      check: () => continuity(integration, opener, signal),
+      [Symbol.asyncDispose]: async () => undefined,
+    })
+    findings.push(...(await portFindings(`source ${source.connection}`, open, at, signal)))
+  }
   for (const connection of new Set(register.map((target) => target.connection))) {
     findings.push(...(await portFindings(`warehouse ${connection}`, () => opener.warehouse(connection), at, signal)))
   }
@@ -73,6 +82,17 @@ export async function checkIntegration(
     findings.push(...found.filter(({ where }) => !faulty || where === CONFIGURATION))
   }
   return findings
+}
+
+/** Where the lake's log ends against what the source still holds. */
+async function continuity(integration: LoadedIntegration, opener: Opener, signal: AbortSignal): Promise<readonly Problem[]> {
+  const { name, lake, source } = integration
+  await using store = await opener.store(lake.connection)
+  const state = await loadState(store, { prefix: lake.prefix, integration: name }, { signal })
+  if (state.position === null) return []
+  await using open = await opener.source(source.connection, scopeOf(integration))
+  const [identity, health] = [await open.identity(signal), await open.health(signal)]
+  return continuityProblems({ integration: name, slot: source.slot, state, identity, health })
 }
 
 /** What the port finds; not being able to open it is a finding too. */

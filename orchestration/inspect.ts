@@ -20,6 +20,15 @@ export type InspectOptions = {
 }
 
 export async function inspect(context: CommandContext, { file, lake, json, rows }: InspectOptions): Promise<void> {
+  try {
+    await inspectSubject(context, { file, lake, json, rows })
+  } catch (error) {
+    if (!(error instanceof ConnectorError) || error.code !== 'FORMAT' || error.message.includes(file)) throw error
+    throw new ConnectorError('FORMAT', `"${file}": ${error.message}`, { cause: error.cause })
+  }
+}
+
+async function inspectSubject(context: CommandContext, { file, lake, json, rows }: InspectOptions): Promise<void> {
   await using subject = await openSubject(context, file, lake)
   const format = await formatOf(subject, file)
   if (rows !== null) {

@@ -70,5 +70,5 @@ function healthText({ retainedBytes, lagBytes, walStatus, active }: NonNullable<
     retainedBytes === null ? null : `${bytesText(retainedBytes)} retained`,
   ]
   const known = parts.filter((part) => part !== null)
-  return known.length === 0 ? 'reachable; no slot yet' : known.join(', ')
+  return known.length === 0 ? 'reachable; no slot' : known.join(', ')
 }

@@ -4,6 +4,7 @@ import type { TableName } from '../connectors/change.ts'
 import type { ObjectStore, SourceHealth } from '../connectors/ports.ts'
 import type { Commit, LogState, TableState } from '../integrations/land/log/commit.ts'
 import { loadState, readCommits } from '../integrations/land/log/read.ts'
+import { continuityProblems } from './continuity.ts'
 import type { Opener } from './open.ts'
 import { scopeOf } from './scope.ts'
 
@@ -53,7 +54,13 @@ export async function integrationStatus(
   const problems: string[] = []
   const source = await reached(problems, `source ${integration.source.connection}`, signal, async () => {
     await using open = await opener.source(integration.source.connection, scopeOf(integration))
-    return await open.health(signal)
+    const health = await open.health(signal)
+    if (state.position === null) return health
+    const identity = await open.identity(signal)
+    const { slot } = integration.source
+    for (const { subject, problem, cure } of continuityProblems({ integration: name, slot, state, identity, health }))
+      problems.push(`${subject} ${problem}. Run: ${cure}`)
+    return health
   })
   const registered: { connection: string; schema: string; commit: number | null }[] = []
   for (const { connection, schema } of integration.register) {

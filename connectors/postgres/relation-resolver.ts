@@ -1,5 +1,5 @@
 /** From a Relation message to the table it describes: catalogue, alignment, plans, and what changed since it was last recorded. */
-import { type SourceColumn, type SourceTable, tableName } from '../change.ts'
+import { METADATA_COLUMNS, type SourceColumn, type SourceTable, tableName } from '../change.ts'
 import { ConnectorError } from '../errors.ts'
 import type { SourceScope } from '../ports.ts'
 import { inScope } from '../table-patterns.ts'
@@ -72,12 +72,14 @@ export function describeRelation(facts: RelationFacts): ResolvedRelation {
     const sourceType = spelled[index] ?? ''
     const { typeOid, typmod } = column
     const recordedColumn = before.get(columnId)
+    // A reserved name stops a run; once the column was renamed or dropped, what was written before goes on under another.
+    const columnName = isReserved(column.name) ? (live?.name ?? `${column.name}_${columnId}`) : column.name
     const plan = types.has(typeOid)
       ? planCatalogueColumn(
           name,
           {
             id: columnId,
-            name: column.name,
+            name: columnName,
             typeOid,
             typmod,
             sourceType,
@@ -87,7 +89,7 @@ export function describeRelation(facts: RelationFacts): ResolvedRelation {
           scope,
         )
       : planForgottenColumn(
-          { id: columnId, name: column.name, typeOid, sourceType: recordedColumn?.sourceType ?? 'a dropped type' },
+          { id: columnId, name: columnName, typeOid, sourceType: recordedColumn?.sourceType ?? 'a dropped type' },
           recordedColumn?.type ?? null,
           scope.onBadValue,
         )
@@ -115,6 +117,8 @@ export function describeRelation(facts: RelationFacts): ResolvedRelation {
         }
   return { source, plans, current, change: changeOf(recorded, source, guessed) }
 }
+
+const isReserved = (name: string): boolean => (METADATA_COLUMNS as readonly string[]).includes(name)
 
 function align(facts: RelationFacts, same: SourceTable | null): { readonly ids: readonly number[]; readonly guessed: boolean } {
   const { name, relation, spelled, catalogue, xid } = facts

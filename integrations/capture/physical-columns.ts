@@ -97,12 +97,14 @@ export function evolve(previous: TableSchema | null, source: SourceTable, positi
 
 /**
  * Whether rows of this shape can be written under the schema version: every column has its place, of exactly its type.
- * A column that the version knows as dropped still has one.
+ * A column that the version knows as dropped still has one; those of an earlier table are other columns of the same ids.
  */
 export function covers(schema: TableSchema, source: SourceTable): boolean {
   if (schema.id !== source.id) return false
   return source.columns.every((column) =>
-    schema.columns.some((candidate) => candidate.id === column.id && typeName(candidate.type) === typeName(column.type)),
+    schema.columns.some(
+      ({ id, type, formerTable }) => formerTable === undefined && id === column.id && typeName(type) === typeName(column.type),
+    ),
   )
 }
 

@@ -127,6 +127,15 @@ describe('evolve', () => {
   })
 })
 
+describe('covers', () => {
+  it('does not take a column of the table that was dropped for one of its successor', () => {
+    const before = evolve(null, table([column(1, 'id', int32), column(2, 'a', int32)]), at(1)).schema
+    const after = evolve(before, table([column(1, 'id', int32), column(2, 'a', text)], { id: '16999' }), at(5)).schema
+    expect(covers(after, table([column(1, 'id', int32), column(2, 'a', text)], { id: '16999' }))).toBe(true)
+    expect(covers(after, table([column(1, 'id', int32), column(2, 'a', int32)], { id: '16999' }))).toBe(false)
+  })
+})
+
 describe('dateBack', () => {
   it('happens as well when the stream is behind a catalogue that showed a later shape', () => {
     const [id, c] = [column(1, 'id', int32), column(2, 'c', int32, '5')]
