@@ -23,6 +23,8 @@ export class IntegerEncoder {
   readonly #signed: boolean
   readonly #values = new Float64Array(BLOCK)
   readonly #wide = new BigInt64Array(BLOCK)
+  /** The same memory as pairs of words, lowest first. */
+  readonly #words = new Int32Array(this.#wide.buffer)
   #isWide = false
   #count = 0
   /** Added to every number of the block being encoded. */
@@ -71,7 +73,8 @@ export class IntegerEncoder {
         this.#values[this.#count++] = high * WORD + (low >>> 0)
       } else {
         if (!this.#isWide) this.#widen()
-        this.#wide[this.#count++] = (BigInt(high) << 32n) | BigInt(low >>> 0)
+        this.#words[2 * this.#count] = low
+        this.#words[2 * this.#count++ + 1] = high
       }
       if (this.#count === BLOCK) this.flush()
     }
@@ -103,6 +106,16 @@ export class IntegerEncoder {
 
   /** Turns a wide block into base + numbers when its values are close to each other. */
   #narrow(count: number): boolean {
+    const words = this.#words
+    let low = words[1] as number
+    let high = low
+    for (let i = 3; i < 2 * count; i += 2) {
+      const word = words[i] as number
+      if (word < low) low = word
+      else if (word > high) high = word
+    }
+    // Upper words this far apart are values more than 2^52 apart.
+    if (high - low > 0x100000) return false
     const wide = this.#wide
     let min = wide[0] as bigint
     let max = min
@@ -119,14 +132,18 @@ export class IntegerEncoder {
 
   #wideBlock(count: number): void {
     const { out } = this
+    const words = this.#words
     const header = 0x40 | (widthCode(64) << 1)
     out.room()
     out.bytes[out.length++] = header | ((count - 1) >> 8)
     out.bytes[out.length++] = count - 1
     const view = new DataView(out.bytes.buffer)
-    for (let i = 0; i < count; i++) {
-      const value = this.#wide[i] as bigint
-      view.setBigInt64(out.length, this.#signed ? (value << 1n) ^ (value >> 63n) : value)
+    for (let i = 0; i < 2 * count; i += 2) {
+      const low = words[i] as number
+      const high = words[i + 1] as number
+      const sign = this.#signed ? high >> 31 : 0
+      view.setInt32(out.length, this.#signed ? ((high << 1) | (low >>> 31)) ^ sign : high)
+      view.setInt32(out.length + 4, this.#signed ? (low << 1) ^ sign : low)
       out.length += 8
     }
     out.commit()
