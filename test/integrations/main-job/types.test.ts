@@ -3,10 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { type Json, readParquetRows } from '../../../integrations/land/parquet/inspect.ts'
 import { applySettings } from '../../connectors/postgres/decode/wire.ts'
-import { portage } from '../../support/command-line.ts'
 import { rangesOf } from '../../support/parquet-files.ts'
-import { type Database, sharedPostgres } from '../../support/postgres.ts'
-import { type Scratch, scratch } from '../../support/scratch.ts'
+import type { Scratch } from '../../support/scratch.ts'
 import {
   columnName,
   comparableText,
@@ -18,44 +16,11 @@ import {
   typedSource,
   typedTableSql,
 } from '../../support/typed-table.ts'
+import { type Job, openJob } from './job.ts'
 
-type Setting = AsyncDisposable & {
-  readonly db: Database
-  readonly root: Scratch
-  readonly run: (...argv: readonly string[]) => ReturnType<typeof portage>
-  readonly configure: (more: string) => void
-}
-
-async function setting(more = ''): Promise<Setting> {
-  const db = await (await sharedPostgres()).createDatabase()
-  const root = scratch()
-  root.write(
-    'config/connections.yaml',
-    `core: {connector: postgres, url: '\${env:CORE_URL}'}\nlake: {connector: filesystem, path: ${root.path('lake')}}\nduck: {connector: duckdb}\n`,
-  )
-  const configure = (text: string) =>
-    root.write(
-      'config/integrations/typed.yaml',
-      `name: typed
-source: {connection: core, tables: ['public.*'], slot: s_${db.name}}
-lake: {connection: lake}
-flush: {interval: 100ms}
-register: [{connection: duck, schema: typed, every: 100ms}]
-${text}`,
-    )
-  configure(more)
-  const args = ['--config', root.path('config'), '--state', root.path('state')]
-  return {
-    db,
-    root,
-    configure,
-    run: (...argv) => portage([...argv, ...args], { env: { CORE_URL: db.url } }),
-    [Symbol.asyncDispose]: async () => {
-      await db[Symbol.asyncDispose]()
-      root[Symbol.dispose]()
-    },
-  }
-}
+/** The job with other choices for its columns. */
+const reconfigure = ({ root }: Job, more: string) => root.write(INTEGRATION, `${root.read(INTEGRATION)}\n${more}`)
+const INTEGRATION = 'config/integrations/job.yaml'
 
 const inserted = 1000
 
@@ -77,7 +42,7 @@ const typedValues = (row: Record<string, Json> | undefined) =>
   TYPED_COLUMNS.map(({ type }, i) => [type, row?.[columnName(i)]] as const)
 
 test('every type and extreme lands with equal bytes by snapshot, insert and update, and reads as Postgres prints it', async () => {
-  await using at = await setting()
+  await using at = await openJob()
   const { db } = at
   await db.query(TYPED_TABLE_TYPES)
   for (const sql of typedTableSql('public.typed')) await db.query(sql)
@@ -98,7 +63,7 @@ test('every type and extreme lands with equal bytes by snapshot, insert and upda
 
   await applySettings(db.client)
   const source = await db.query<Record<string, string | null>>(`select ${typedSource()} from public.typed t order by t.id`)
-  const query = await at.run('query', `select ${typedLake()} from typed.typed order by id`, '--format', 'json')
+  const query = await at.run('query', `select ${typedLake()} from job.typed order by id`, '--format', 'json')
   expect(query).toMatchObject({ code: 0, stderr: '' })
   const lake = query.stdout
     .trimEnd()
@@ -119,22 +84,22 @@ const BAD_TABLE = /* sql */ `create table public.bad (
   insert into public.bad values (1, 1.50, '2000-01-01', '2000-01-01 00:00+00', '12:00', 'a')`
 
 /** Row 1 and what else is in the relation, as JSON lines. */
-const badRows = async (at: Setting) => {
-  const { stdout } = await at.run('query', 'select * from typed.bad order by id', '--format', 'json')
+const badRows = async (at: Job) => {
+  const { stdout } = await at.run('query', 'select * from job.bad order by id', '--format', 'json')
   return stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
 }
 
-const rejectLines = ({ root }: Setting) =>
+const rejectLines = ({ root }: Job) =>
   readdirSync(root.path('lake'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.includes('/rejects/') && file.endsWith('.jsonl'))
     .flatMap((file) => root.read('lake', file).trim().split('\n'))
     .map((line) => JSON.parse(line))
 
 test('a value that does not fit stops snapshot and stream, unshown and unacknowledged; another policy lets it in', async () => {
-  await using at = await setting()
+  await using at = await openJob()
   const { db } = at
   await db.query(BAD_TABLE)
   await db.query(`insert into public.bad (id, born) values (2, '54321-06-07')`)
@@ -154,12 +119,12 @@ test('a value that does not fit stops snapshot and stream, unshown and unacknowl
   expect(stream.stdout + stream.stderr).not.toContain('54321')
   expect(
     await db.query('select 1 from pg_replication_slots where slot_name = $1 and confirmed_flush_lsn < $2::pg_lsn', [
-      `s_${db.name}`,
+      at.slot,
       before?.lsn,
     ]),
   ).toHaveLength(1)
 
-  at.configure(`columns: {public.bad.seen: {on_bad_value: 'null'}}\n`)
+  reconfigure(at, `columns: {public.bad.seen: {on_bad_value: 'null'}}\n`)
   expect(await at.run('run', '--until-current')).toMatchObject({ code: 0 })
   expect((await badRows(at)).map(({ id, seen }) => [id, seen])).toEqual([
     ['1', '2000-01-01T00:00:00.000000Z'],
@@ -171,7 +136,7 @@ test('a value that does not fit stops snapshot and stream, unshown and unacknowl
 })
 
 test('reject keeps a row aside with its reason, leaves no older version of it, and is told until someone looks', async () => {
-  await using at = await setting('on_bad_value: reject\ncolumns: {public.full.born: {on_bad_value: text}}\n')
+  await using at = await openJob({ more: 'on_bad_value: reject\ncolumns: {public.full.born: {on_bad_value: text}}\n' })
   const { db } = at
   await db.query(BAD_TABLE)
   await db.query(`insert into public.bad (id, amount) values (2, 2), (3, 'NaN'), (4, 4)`)
@@ -203,20 +168,20 @@ test('reject keeps a row aside with its reason, leaves no older version of it, a
     ['public.full', 'amount', 'numeric NaN', '2'],
   ])
   expect((await badRows(at)).map(({ id }) => id)).toEqual(['1', '4'])
-  const full = await at.run('query', 'select * from typed.full order by id', '--format', 'csv')
+  const full = await at.run('query', 'select * from job.full order by id', '--format', 'csv')
   expect(full.stdout).toBe('id,amount,born\n1,10.00,0044-03-15 BC\n3,3.00,2000-01-01\n')
   expect((await at.run('status')).stdout).toContain('!!! 5 rows REJECTED')
   expect(JSON.parse((await at.run('status', '--json')).stdout)).toMatchObject([{ rejects: 5 }])
 })
 
 test('a column that becomes text by policy is read anew, so that older rows keep their value', async () => {
-  await using at = await setting()
+  await using at = await openJob()
   const { db } = at
   await db.query(BAD_TABLE)
   await at.run('run', '--until-current')
   await db.query(`insert into public.bad (id, amount, born) values (2, 'NaN', '-infinity')`)
   expect(await at.run('run', '--until-current')).toMatchObject({ code: 1 })
-  at.configure('on_bad_value: text\n')
+  reconfigure(at, 'on_bad_value: text\n')
   const text = await at.run('run', '--until-current')
   expect(text).toMatchObject({ code: 0 })
   expect((await badRows(at)).map(({ amount, born, at: clock }) => [amount, born, clock])).toEqual([
