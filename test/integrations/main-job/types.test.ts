@@ -1,16 +1,19 @@
 /** Every type from the source's row to the warehouse's: by snapshot, by insert and by update alike, as Postgres prints it. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { streamFormat } from '../../../connectors/postgres/decode/column-plan.ts'
 import { type Json, readParquetRows } from '../../../integrations/land/parquet/inspect.ts'
-import { applySettings } from '../../connectors/postgres/decode/wire.ts'
+import { applySettings, planTable } from '../../connectors/postgres/decode/wire.ts'
 import { rangesOf } from '../../support/parquet-files.ts'
 import type { Scratch } from '../../support/scratch.ts'
 import {
+  BINARY_COLUMNS,
   columnName,
   comparableText,
   TYPED_COLUMNS,
   TYPED_ROWS,
   TYPED_TABLE_TYPES,
+  type TypedColumn,
   typedInserts,
   typedLake,
   typedSource,
@@ -38,46 +41,54 @@ async function storedRows(root: Scratch, kind: 'base' | 'changes', op: string): 
 }
 
 /** Values only, without metadata, id and counter. */
-const typedValues = (row: Record<string, Json> | undefined) =>
-  TYPED_COLUMNS.map(({ type }, i) => [type, row?.[columnName(i)]] as const)
+const typedValues = (row: Record<string, Json> | undefined, typed: readonly TypedColumn[]) =>
+  typed.map(({ type }, i) => [type, row?.[columnName(i)]] as const)
 
-test('every type and extreme lands with equal bytes by snapshot, insert and update, and reads as Postgres prints it', async () => {
-  await using at = await openJob()
-  const { db } = at
-  await db.query(TYPED_TABLE_TYPES)
-  for (const sql of typedTableSql('public.typed')) await db.query(sql)
-  expect(await at.run('run', '--until-current')).toMatchObject({ code: 0 })
-  for (const sql of typedInserts('public.typed', inserted)) await db.query(sql)
-  await db.query('update public.typed set touched = 1 where id < $1', [inserted])
-  expect(await at.run('run', '--until-current')).toMatchObject({ code: 0 })
+test.each([
+  ['binary', BINARY_COLUMNS],
+  ['text', TYPED_COLUMNS],
+] as const)(
+  'every type and extreme lands with equal bytes by snapshot and by %s stream, and reads as Postgres prints it',
+  async (form, typed) => {
+    await using at = await openJob()
+    const { db } = at
+    await db.query(TYPED_TABLE_TYPES)
+    for (const sql of typedTableSql('public.typed', typed)) await db.query(sql)
+    expect(streamFormat((await planTable(db.client, 'typed')).plans)).toBe(form)
+    expect(await at.run('run', '--until-current')).toMatchObject({ code: 0 })
+    for (const sql of typedInserts('public.typed', inserted, typed)) await db.query(sql)
+    await db.query('update public.typed set touched = 1 where id < $1', [inserted])
+    expect(await at.run('run', '--until-current')).toMatchObject({ code: 0 })
 
-  const base = await storedRows(at.root, 'base', 'r')
-  const created = await storedRows(at.root, 'changes', 'c')
-  const updated = await storedRows(at.root, 'changes', 'u')
-  for (let row = 0; row <= TYPED_ROWS; row++) {
-    const expected = typedValues(base.get(row))
-    expect(typedValues(created.get(inserted + row)), `row ${row} inserted`).toEqual(expected)
-    expect(typedValues(updated.get(row)), `row ${row} updated`).toEqual(expected)
-    expect(updated.get(row)?._unchanged ?? null).toBeNull()
-  }
-
-  await applySettings(db.client)
-  const source = await db.query<Record<string, string | null>>(`select ${typedSource()} from public.typed t order by t.id`)
-  const query = await at.run('query', `select ${typedLake()} from job.typed order by id`, '--format', 'json')
-  expect(query).toMatchObject({ code: 0, stderr: '' })
-  const lake = query.stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-  expect(lake).toHaveLength(2 * (TYPED_ROWS + 1))
-  for (const [row, values] of source.entries()) {
-    for (const [i, column] of TYPED_COLUMNS.entries()) {
-      const [expected, found] = [values, lake[row]].map((each) => comparableText(column, each?.[columnName(i)] ?? null))
-      if (expected !== found)
-        expect([column.type, found?.slice(0, 200), row]).toEqual([column.type, expected?.slice(0, 200), row])
+    const base = await storedRows(at.root, 'base', 'r')
+    const created = await storedRows(at.root, 'changes', 'c')
+    const updated = await storedRows(at.root, 'changes', 'u')
+    for (let row = 0; row <= TYPED_ROWS; row++) {
+      const expected = typedValues(base.get(row), typed)
+      expect(typedValues(created.get(inserted + row), typed), `row ${row} inserted`).toEqual(expected)
+      expect(typedValues(updated.get(row), typed), `row ${row} updated`).toEqual(expected)
+      expect(updated.get(row)?._unchanged ?? null).toBeNull()
     }
-  }
-}, 60_000)
+
+    await applySettings(db.client)
+    const source = await db.query<Record<string, string | null>>(`select ${typedSource(typed)} from public.typed t order by t.id`)
+    const query = await at.run('query', `select ${typedLake(typed)} from job.typed order by id`, '--format', 'json')
+    expect(query).toMatchObject({ code: 0, stderr: '' })
+    const lake = query.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(lake).toHaveLength(2 * (TYPED_ROWS + 1))
+    for (const [row, values] of source.entries()) {
+      for (const [i, column] of typed.entries()) {
+        const [expected, found] = [values, lake[row]].map((each) => comparableText(column, each?.[columnName(i)] ?? null))
+        if (expected !== found)
+          expect([column.type, found?.slice(0, 200), row]).toEqual([column.type, expected?.slice(0, 200), row])
+      }
+    }
+  },
+  60_000,
+)
 
 const BAD_TABLE = /* sql */ `create table public.bad (
   id int8 primary key, amount numeric(12,2), born date, seen timestamptz, at time, note text);
