@@ -5,7 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type Job, openJob } from '../integrations/main-job/job.ts'
-import { createTables, openWorker, type Random, seeded } from '../integrations/main-job/random-work.ts'
+import { type Random, seeded } from '../integrations/main-job/random-values.ts'
+import { createTables, openWorker } from '../integrations/main-job/random-work.ts'
 
 const CASES = Number(process.env.PORTAGE_FUZZ_CASES ?? 20)
 const SEED = process.env.PORTAGE_FUZZ_SEED === undefined ? null : Number(process.env.PORTAGE_FUZZ_SEED)

@@ -79,3 +79,9 @@ export function textVector(texts: readonly string[]): Vector {
   })
   return new Vector([makeData({ type: new Utf8(), length: texts.length, nullCount: 0, nullBitmap, valueOffsets, data })])
 }
+
+/** Int32 data as the indices of a dictionary column. */
+export function dictionaryData(indices: Data, field: Field, dictionary: readonly string[]): Data {
+  const { length, nullCount, nullBitmap, values } = indices
+  return makeData({ type: field.type, length, nullCount, nullBitmap, data: values, dictionary: textVector(dictionary) } as never)
+}

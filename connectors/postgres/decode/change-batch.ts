@@ -1,5 +1,5 @@
 /** Rows of pgoutput messages → change batches of one table and one schema. */
-import { type Data, type Field, makeData } from 'apache-arrow'
+import type { Data, Field } from 'apache-arrow'
 import {
   MAX_BATCH_ROWS,
   OPS,
@@ -12,7 +12,7 @@ import {
 } from '../../change.ts'
 import { ConnectorError } from '../../errors.ts'
 import { badReason } from './bad-value.ts'
-import { rowBatch, textVector } from './batch-assembly.ts'
+import { dictionaryData, rowBatch } from './batch-assembly.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { type Bytes, bytesOf } from './bytes.ts'
 import type { ChangeRow, PendingRow } from './change-row.ts'
@@ -22,9 +22,9 @@ import { decodeBinary, decodeText } from './decode-value.ts'
 import { POSITION_BYTES } from './position.ts'
 import { absorb } from './row-policy.ts'
 import { ToastLedger } from './toast-ledger.ts'
-import type { TransactionStamp } from './transaction-stamp.ts'
+import { rowPosition, type TransactionStamp } from './transaction-stamp.ts'
 import { type Cell, COLUMN_KIND, cellOf, type Tuple } from './tuple.ts'
-import { BINARY_OP, TEXT_OP } from './value-codec.ts'
+import { isUnderstood } from './understood.ts'
 
 export type ChangeBatchOptions = {
   readonly table: SourceTable
@@ -186,10 +186,10 @@ class TableBatchBuilder implements ChangeBatchBuilder {
     const unchanged = this.#unchangedNames()
     const columns = this.#columns.map((column, i) => this.#withToast(column, i, buffers))
     const metadata = [
-      indexed(this.#op.detach(rows, buffers), this.#schema.fields[0] as Field, OP_NAMES),
+      dictionaryData(this.#op.detach(rows, buffers), this.#schema.fields[0] as Field, OP_NAMES),
       this.#position.detach(rows, buffers),
       this.#committedAt.detach(rows, buffers),
-      indexed(this.#unchanged.detach(rows, buffers), this.#schema.fields[3] as Field, unchanged),
+      dictionaryData(this.#unchanged.detach(rows, buffers), this.#schema.fields[3] as Field, unchanged),
     ]
     const batch = rowBatch({
       table: this.table,
@@ -392,21 +392,5 @@ type Failed = { readonly index: number; readonly code: number }
 
 type LateValue = { readonly bytes: Bytes; readonly at: number; readonly length: number; readonly format: 'text' | 'binary' }
 
-/** Whether a cell of this kind tells its value: not one that the log left out, nor one in a form that nobody knows any more. */
-const isUnderstood = ({ codec }: ColumnPlan, kind: number): boolean =>
-  kind === COLUMN_KIND.binary
-    ? codec.binary !== BINARY_OP.none
-    : kind === COLUMN_KIND.text
-      ? codec.text !== TEXT_OP.none
-      : kind === COLUMN_KIND.null
-
-const rowPosition = (prefix: string, ordinal: number): Position => `${prefix}${ordinal.toString(16).padStart(8, '0')}` as Position
-
 const keyIndices = (table: SourceTable): readonly number[] =>
   table.key.map((id) => table.columns.findIndex((column) => column.id === id))
-
-/** Int32 data as the indices of a dictionary column. */
-function indexed(indices: Data, field: Field, dictionary: readonly string[]): Data {
-  const { length, nullCount, nullBitmap, values } = indices
-  return makeData({ type: field.type, length, nullCount, nullBitmap, data: values, dictionary: textVector(dictionary) } as never)
-}

@@ -1,4 +1,5 @@
 /** What the rows of one transaction share, computed once. */
+import type { Position } from '../../change.ts'
 import { dayOfMicros, isoDate } from './calendar.ts'
 import { positionPrefix } from './position.ts'
 
@@ -22,3 +23,7 @@ export function transactionStamp(epoch: number, finalLsn: bigint, committedAtUs:
     date: isoDate(dayOfMicros(committedAtUs)),
   }
 }
+
+/** The position of one of the transaction's rows. */
+export const rowPosition = (prefix: string, ordinal: number): Position =>
+  `${prefix}${ordinal.toString(16).padStart(8, '0')}` as Position
