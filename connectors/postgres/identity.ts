@@ -2,6 +2,7 @@
 import type { SourceIdentity } from '../change.ts'
 import { ConnectorError } from '../errors.ts'
 import type { Session } from './connect.ts'
+import { formatLsn } from './decode/position.ts'
 
 /** From IDENTIFY_SYSTEM on a replication session. */
 export async function readIdentity(replication: Session, control: Session): Promise<SourceIdentity> {
@@ -27,6 +28,19 @@ export function refuseOther(recorded: SourceIdentity, now: SourceIdentity, integ
   throw new ConnectorError(
     'SOURCE_CHANGED',
     `The server is another one, or was restored or promoted, since the newest commit: ${differences.join(', ')}. ` +
+      `Run "portage resync ${integration} --all" to take new snapshots and continue from here`,
+  )
+}
+
+/**
+ * The server's log must reach the newest commit: what was streamed had been flushed. Throws `SOURCE_CHANGED` when it ends
+ * before, which no crash explains, but the same server started from an older copy of its files.
+ */
+export function refuseOlder(from: bigint, end: bigint, integration: string): void {
+  if (end >= from) return
+  throw new ConnectorError(
+    'SOURCE_CHANGED',
+    `The server's log ends at ${formatLsn(end)}, before the newest commit at ${formatLsn(from)}: it was restored from an older copy. ` +
       `Run "portage resync ${integration} --all" to take new snapshots and continue from here`,
   )
 }

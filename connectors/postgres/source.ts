@@ -11,8 +11,8 @@ import { cutAt, decodePosition } from './decode/position.ts'
 import { discover } from './discover.ts'
 import { follow } from './follow.ts'
 import { quoteIdentifier, quoteLiteral } from './identifiers.ts'
-import { readIdentity, refuseOther } from './identity.ts'
-import { emitMessage, insertedLsn } from './log-end.ts'
+import { readIdentity, refuseOlder, refuseOther } from './identity.ts'
+import { emitMessage, flushedLsn, insertedLsn } from './log-end.ts'
 import type { PostgresOptions } from './options.ts'
 import { readPlannedTables } from './planned-table.ts'
 import { ensurePublication, isOurs, publishedOids, readPublication } from './publication.ts'
@@ -43,6 +43,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     await ensurePublication(control, { name: scope.publication, integration: scope.integration, tables: catalogue })
     await refuseUnpublished(control, catalogue)
     const from = request.from === null ? null : decodePosition(request.from).lsn
+    if (from !== null) refuseOlder(from, await flushedLsn(control), scope.integration)
     const slot = await ensureSlot(
       { name: scope.slot, integration: scope.integration, database: identity.database, from, takeOver: request.takeOver },
       { control, replication: () => sessions.replication(signal), terminate, environment, onWait, signal },

@@ -61,7 +61,12 @@ test('a column whose type was dropped since arrives all the same', async () => {
   await db.query(`insert into t values (3, 'c')`)
   await job.catchUp()
   expect(await job.differences()).toEqual([])
-  const history = await job.run('query', `select _op, _unchanged from job.t_changes where _op <> 'r' order by _position`, '--format', 'csv')
+  const history = await job.run(
+    'query',
+    `select _op, _unchanged from job.t_changes where _op <> 'r' order by _position`,
+    '--format',
+    'csv',
+  )
   // What it was cannot be read any more, and the history says so.
   expect(history.stdout).toBe('_op,_unchanged\nc,"c,s,p,cs"\nc,\n')
 })
