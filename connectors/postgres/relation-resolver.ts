@@ -66,6 +66,7 @@ export function describeRelation(facts: RelationFacts): ResolvedRelation {
   const before = new Map((same?.columns ?? []).map((column) => [column.id, column]))
   const now = new Map((catalogue?.columns ?? []).map((column) => [column.id, column]))
   const plans: ColumnPlan[] = []
+  let doubtful = false
   const columns = relation.columns.map((column, index): SourceColumn => {
     const columnId = ids[index] ?? 0
     const live = now.get(columnId)
@@ -94,7 +95,9 @@ export function describeRelation(facts: RelationFacts): ResolvedRelation {
           scope.onBadValue,
         )
     plans.push(plan)
-    return { ...plan.column, ...described(name, plan, types.has(typeOid) ? live : undefined, recordedColumn) }
+    const details = described(name, { plan, typeOid }, types.has(typeOid) ? live : undefined, recordedColumn)
+    if (details === null) doubtful = true
+    return { ...plan.column, ...(details ?? described(name, { plan, typeOid }, undefined, recordedColumn)) }
   })
   const comment = catalogue === null ? same?.comment : (catalogue.comment ?? undefined)
   const source: SourceTable = {
@@ -115,7 +118,7 @@ export function describeRelation(facts: RelationFacts): ResolvedRelation {
           name: catalogue.name,
           columns: new Map(catalogue.columns.map((column) => [column.id, column.name])),
         }
-  return { source, plans, current, change: changeOf(recorded, source, guessed) }
+  return { source, plans, current, change: changeOf(recorded, source, guessed || doubtful) }
 }
 
 const isReserved = (name: string): boolean => (METADATA_COLUMNS as readonly string[]).includes(name)
@@ -145,16 +148,36 @@ function align(facts: RelationFacts, same: SourceTable | null): { readonly ids: 
   )
 }
 
+/** Null when the default that a column was added with is of a type that it did not have yet, and cannot be read as the older one. */
 function described(
   table: SourceTable['table'],
-  plan: ColumnPlan,
+  shown: { readonly plan: ColumnPlan; readonly typeOid: number },
   live: CatalogueColumn | undefined,
   before: SourceColumn | undefined,
-): Partial<SourceColumn> {
+): Partial<SourceColumn> | null {
   const comment = live === undefined ? before?.comment : (live.comment ?? undefined)
   const initial =
-    live === undefined ? before?.initial : live.missing === null ? undefined : initialValue(table, plan, live.missing)
+    live === undefined
+      ? before?.initial
+      : live.missing === null
+        ? undefined
+        : initialOf(table, shown, { typeOid: live.typeOid, missing: live.missing })
+  if (initial === null) return null
   return { ...(comment === undefined ? {} : { comment }), ...(initial === undefined ? {} : { initial }) }
+}
+
+function initialOf(
+  table: SourceTable['table'],
+  { plan, typeOid }: { readonly plan: ColumnPlan; readonly typeOid: number },
+  { typeOid: now, missing }: { readonly typeOid: number; readonly missing: string },
+): ReturnType<typeof initialValue> | null {
+  if (typeOid === now || plan.column.type.kind === 'utf8') return initialValue(table, plan, missing)
+  try {
+    return initialValue(table, { ...plan, onBadValue: 'error' }, missing)
+  } catch (error) {
+    if (error instanceof ConnectorError) return null
+    throw error
+  }
 }
 
 /** The identity's columns are marked in the message; their order, and a key under identity full, are the catalogue's. */

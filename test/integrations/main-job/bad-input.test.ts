@@ -81,7 +81,10 @@ test('two runs: the first is fenced and acknowledges nothing more; the lake alon
   await job.db.query(`insert into t values (1000, 'CANARY-n')`)
   await job.catchUp()
   const fenced = await first.ended
-  expect(fenced).toMatchObject({ code: 1, stderr: expect.stringMatching(/was taken over by .*(acknowledges|has acknowledged) nothing more/) })
+  expect(fenced).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/was taken over by .*(acknowledges|has acknowledged) nothing more/),
+  })
   const [slot] = await job.db.query<{ place: string }>(
     `select '0001-' || lpad(to_hex((confirmed_flush_lsn - '0/0')::bigint), 16, '0') || '-00000000' as place from pg_replication_slots where slot_name = $1`,
     [job.slot],

@@ -70,3 +70,18 @@ test('a column whose type was dropped since arrives all the same', async () => {
   // What it was cannot be read any more, and the history says so.
   expect(history.stdout).toBe('_op,_unchanged\nc,"c,s,p,cs"\nc,\n')
 })
+
+test('a default that was added and then became another type, all while the run was away, loses no row its value', async () => {
+  await using job = await openJob()
+  const { db } = job
+  await db.query(`create table t (id int primary key, a timestamp); insert into t values (1, now())`)
+  await job.catchUp()
+  await db.query(`alter table t add b int default 7; insert into t values (2, now(), 8)`)
+  await db.query(`alter table t drop a; alter table t add a text default 'words'; insert into t values (3, 9, 'x')`)
+  await db.query(`alter table t add c varchar(5) default 'v'; insert into t (id) values (4)`)
+  await db.query(
+    `alter table t alter c type text; alter table t alter b type bigint; insert into t (id, c) values (5, 'longer than five')`,
+  )
+  await job.catchUp()
+  expect(await job.differences()).toEqual([])
+})
