@@ -3,6 +3,7 @@ import type { TableName } from '../connectors/change.ts'
 import { ConnectorError } from '../connectors/errors.ts'
 import type { CaptureEvent } from '../integrations/capture/events.ts'
 import { replicate } from '../integrations/capture/replicate.ts'
+import { commitEvent } from '../integrations/capture/told-log.ts'
 import type { FileFormat } from '../integrations/land/data-file.ts'
 import { openLander } from '../integrations/land/lander.ts'
 import { type CommitLog, openLog } from '../integrations/land/log/log.ts'
@@ -103,15 +104,7 @@ async function takeOver(
   progress({ kind: 'step', step: 'claim' })
   const commit = await log.claim(signal)
   claims.writer = log.writer
-  progress({
-    kind: 'commit',
-    number: commit.number,
-    commit: 'claim',
-    position: commit.position,
-    through: commit.through,
-    tables: [],
-    rejects: 0,
-  })
+  progress(commitEvent(commit))
   progress({ kind: 'step', step: 'sweep' })
   const swept = await log.sweep(signal)
   if (swept.length > 0)

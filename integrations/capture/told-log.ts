@@ -15,7 +15,8 @@ export function toldLog(log: CommitLog, emit: Emit): CommitLog {
   }
 }
 
-function commitEvent({ number, kind, position, through, tables, counts }: Commit): CaptureEvent {
+/** What a commit added, as an event. */
+export function commitEvent({ number, kind, position, through, tables, counts }: Commit): CaptureEvent {
   const perTable = Object.entries(tables).map(([table, { added = [] }]) => ({
     table: table as TableName,
     rows: added.reduce((rows, file) => rows + file.rows, 0),
