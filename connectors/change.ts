@@ -43,7 +43,20 @@ export type SourceColumn = {
    * column has been there since the table was created.
    */
   readonly initial?: { readonly text: string | null }
+  /** Present when the integration renames or masks the column: `name` and `type` are then what it made of them. */
+  readonly policy?: AppliedPolicy
 }
+
+/** What a source column was before the integration's column policies, and which mask hides its values. */
+export type AppliedPolicy = {
+  readonly name: string
+  readonly type: LogicalType
+  /** Names the mask and its settings, never a key: another text means other values. Absent: renamed only. */
+  readonly mask?: string
+}
+
+/** A column that the integration leaves out: nothing of its values is carried, but log records still list it. */
+export type WithheldColumn = Pick<SourceColumn, 'id' | 'name' | 'type' | 'sourceType' | 'nullable'>
 
 /** `key`: rows are identified by `key`. `bag`: no key; old rows are whole images (or the table is insert-only). */
 export type SourceTable = {
@@ -62,6 +75,8 @@ export type SourceTable = {
   readonly key: readonly number[]
   readonly identity: 'default' | 'index' | 'full' | 'nothing'
   readonly comment?: string
+  /** Columns of the source that the integration excludes; they are in no batch. */
+  readonly withheld?: readonly WithheldColumn[]
 }
 
 /** A physical column: one source column's place in the files, for ever. */
@@ -83,6 +98,8 @@ export type Column = {
    * (`ADD COLUMN … DEFAULT constant`); `text` in the canonical rendering. Views apply it.
    */
   readonly initial?: { readonly before: Position; readonly text: string }
+  /** See `SourceColumn.policy`. */
+  readonly policy?: AppliedPolicy
 }
 
 /** One version of a table's schema, as the commit log keeps it. Columns are in file order. */
@@ -101,6 +118,8 @@ export type TableSchema = {
   readonly key: readonly string[]
   readonly identity: SourceTable['identity']
   readonly comment?: string
+  /** See `SourceTable.withheld`. */
+  readonly withheld?: readonly WithheldColumn[]
 }
 
 /** The first columns of every file, in this order. A source column of one of these names is refused. */

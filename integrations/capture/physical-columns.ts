@@ -11,7 +11,7 @@ import {
   type TableSchema,
 } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
-import { type LogicalType, typeName } from '../../connectors/logical-type.ts'
+import { typeName } from '../../connectors/logical-type.ts'
 import { canWiden } from '../types/widening.ts'
 
 /** What changed between two versions, in the words of `schema_changes` in the YAML. */
@@ -48,9 +48,12 @@ export function evolve(previous: TableSchema | null, source: SourceTable, positi
   const columns: Column[] = []
   const byId = new Map(source.columns.map((column) => [column.id, column]))
   const replaced: SourceColumn[] = []
+  // Left out until now, or carried as something else: what was landed meanwhile is not in an earlier column of that id.
+  const withheld = new Set(recreated ? [] : (previous.withheld ?? []).map(({ id }) => id))
+  const replacing = new Set([...withheld, ...previous.columns.filter(({ dropped }) => !dropped).map(({ id }) => id)])
   for (const column of previous.columns) {
     const now = recreated || column.formerTable !== undefined ? undefined : byId.get(column.id)
-    if (column.dropped && now !== undefined && typeName(now.type) === typeName(column.type)) {
+    if (column.dropped && now !== undefined && !replacing.has(column.id) && sameValues(column, now)) {
       // Ids never repeat: a column that is back was missed by an older view of the table, not added again.
       byId.delete(column.id)
       differences.push({ kind: 'add_column', column: now.name })
@@ -88,11 +91,13 @@ export function evolve(previous: TableSchema | null, source: SourceTable, positi
   const keyChanged = !recreated && key.join('\u0000') !== previous.key.join('\u0000')
   if (keyChanged) differences.push({ kind: 'change_key' })
   if (!recreated && source.identity !== previous.identity) differences.push({ kind: 'change_identity' })
-  if (differences.length === 0 && source.comment !== previous.comment) differences.push({ kind: 'describe', column: null })
+  const described = source.comment === previous.comment && sameWithheld(source, previous)
+  if (differences.length === 0 && !described) differences.push({ kind: 'describe', column: null })
   const dated = previous.columns.some(({ initial }, index) => initial !== undefined && initial !== columns[index]?.initial)
   if (differences.length === 0 && !dated) return { schema: previous, differences, resync: false }
   const schema = tableSchema(source, { version: previous.version + 1, since: position }, columns, key)
-  return { schema, differences, resync: recreated || keyChanged || replaced.length > 0 }
+  const readmitted = columns.some(({ id, dropped }) => !dropped && withheld.has(id))
+  return { schema, differences, resync: recreated || keyChanged || replaced.length > 0 || readmitted }
 }
 
 /**
@@ -103,7 +108,7 @@ export function covers(schema: TableSchema, source: SourceTable): boolean {
   if (schema.id !== source.id) return false
   return source.columns.every((column) =>
     schema.columns.some(
-      ({ id, type, formerTable }) => formerTable === undefined && id === column.id && typeName(type) === typeName(column.type),
+      (candidate) => candidate.formerTable === undefined && candidate.id === column.id && sameValues(candidate, column),
     ),
   )
 }
@@ -130,7 +135,7 @@ export function sourceTableOf(schema: TableSchema, tokens: Pick<SourceTable, 'st
     table: schema.table,
     id: schema.id,
     ...tokens,
-    columns: live.map(({ id, name, type, sourceType, nullable, comment, initial }) => ({
+    columns: live.map(({ id, name, type, sourceType, nullable, comment, initial, policy }) => ({
       id,
       name,
       type,
@@ -138,12 +143,17 @@ export function sourceTableOf(schema: TableSchema, tokens: Pick<SourceTable, 'st
       nullable,
       ...(comment === undefined ? {} : { comment }),
       ...(initial === undefined ? {} : { initial: { text: initial.text } }),
+      ...(policy === undefined ? {} : { policy }),
     })),
     key: schema.key.map((physical) => columnOf(live, physical, schema).id),
     identity: schema.identity,
     ...(schema.comment === undefined ? {} : { comment: schema.comment }),
+    ...(schema.withheld === undefined ? {} : { withheld: schema.withheld }),
   }
 }
+
+const sameWithheld = (source: SourceTable, previous: TableSchema): boolean =>
+  JSON.stringify(source.withheld ?? []) === JSON.stringify(previous.withheld ?? [])
 
 /** Rows at the position carry their own values, whatever a catalogue read ahead of the stream had assumed. */
 function datedBy(initial: Column['initial'], position: Position): Column['initial'] {
@@ -174,12 +184,21 @@ function tableSchema(
   columns: readonly Column[],
   key: readonly string[],
 ): TableSchema {
-  const { table, id, identity, comment } = source
-  return { table, id, ...at, columns, key, identity, ...(comment === undefined ? {} : { comment }) }
+  const { table, id, identity, comment, withheld } = source
+  return {
+    table,
+    id,
+    ...at,
+    columns,
+    key,
+    identity,
+    ...(comment === undefined ? {} : { comment }),
+    ...(withheld === undefined || withheld.length === 0 ? {} : { withheld }),
+  }
 }
 
 function physicalColumn(column: SourceColumn, physical: string, initial: Column['initial']): Column {
-  const { id, name, type, sourceType, nullable, comment } = column
+  const { id, name, type, sourceType, nullable, comment, policy } = column
   return {
     id,
     name,
@@ -189,6 +208,7 @@ function physicalColumn(column: SourceColumn, physical: string, initial: Column[
     nullable,
     ...(comment === undefined ? {} : { comment }),
     ...(initial === undefined ? {} : { initial }),
+    ...(policy === undefined ? {} : { policy }),
   }
 }
 
@@ -202,17 +222,23 @@ function keyOf(source: SourceTable, columns: readonly Column[]): readonly string
 }
 
 function typeChange(column: Column, now: SourceColumn): SchemaDifference | null {
-  const from = typeName(column.type)
-  const to = typeName(now.type)
+  const [from, to] = [typeName(column.type), typeName(now.type)]
+  const [fromMask, toMask] = [column.policy?.mask, now.policy?.mask]
+  if (fromMask !== toMask) {
+    const shown = (type: string, mask: string | undefined): string => (mask === undefined ? type : `${type} masked by ${mask}`)
+    return { kind: 'retype_column', column: now.name, from: shown(from, fromMask), to: shown(to, toMask) }
+  }
   if (from === to) return null
-  const kind = keepsValues(column.type, now.type) ? 'widen_column' : 'retype_column'
+  const kind = canWiden(column.type, now.type) ? 'widen_column' : 'retype_column'
   return { kind, column: now.name, from, to }
 }
 
-const keepsValues = (from: LogicalType, to: LogicalType): boolean => canWiden(from, to)
+/** Whether files of the one hold values of the other. */
+const sameValues = (column: Column, now: SourceColumn): boolean =>
+  typeName(now.type) === typeName(column.type) && now.policy?.mask === column.policy?.mask
 
 const describes = (column: SourceColumn | Column): string =>
-  JSON.stringify([column.sourceType, column.nullable, column.comment ?? null])
+  JSON.stringify([column.sourceType, column.nullable, column.comment ?? null, column.policy ?? null])
 
 function refuseReserved(source: SourceTable): void {
   const reserved = source.columns.find((column) => (METADATA_COLUMNS as readonly string[]).includes(column.name))
