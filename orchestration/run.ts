@@ -4,24 +4,15 @@ import { ConnectorError } from '../connectors/errors.ts'
 import type { CaptureEvent } from '../integrations/capture/events.ts'
 import { replicate } from '../integrations/capture/replicate.ts'
 import { commitEvent } from '../integrations/capture/told-log.ts'
-import type { FileFormat } from '../integrations/land/data-file.ts'
 import { openLander } from '../integrations/land/lander.ts'
 import { type CommitLog, openLog } from '../integrations/land/log/log.ts'
-import { createParquetWriter } from '../integrations/land/parquet/writer.ts'
+import { PARQUET } from './parquet-format.ts'
 import { Registrar } from './registrar.ts'
 import { planRun } from './run-plan.ts'
 import type { ProgressEvent, RunIntegration, RunOptions, RunSummary, TableSummary } from './run-types.ts'
-import { VERSION } from './version.ts'
 
 /** Shortest time between two looks at the catalogue for changes of shape that no row has shown. */
 const CATALOGUE_MS = 30_000
-
-const PARQUET: FileFormat = {
-  name: 'parquet',
-  extension: 'parquet',
-  createWriter: (options) =>
-    createParquetWriter({ ...options, createdBy: `portage-lakehouse version ${VERSION} (build release)` }),
-}
 
 export const runIntegration: RunIntegration = async (options, signal, progress) => {
   const { config, source, store, environment } = options
