@@ -3,11 +3,12 @@
  * it is offered: what needs a query (an unknown relation, TOAST values that the log does not repeat) or the consumer
  * (a set that is due) is left in `request`, and the stream waits.
  */
+
+import type { BufferPool } from '../buffer-pool.ts'
 import { type ChangeSet, MAX_BATCH_ROWS, type Position, type Reject, type RowBatch, type SchemaChange } from '../change.ts'
 import { ConnectorError } from '../errors.ts'
 import type { FlushPolicy } from '../ports.ts'
 import { TAKE, type Take } from './copy-stream.ts'
-import type { BufferPool } from './decode/buffer-pool.ts'
 import type { Bytes } from './decode/bytes.ts'
 import { type ChangeBatchBuilder, createChangeBatchBuilder } from './decode/change-batch.ts'
 import { createPgoutputParser, type PgoutputMessage, type Relation } from './decode/pgoutput.ts'

@@ -1,4 +1,6 @@
 /** Reads a table in chunks under an exported snapshot, each in a transaction of its own that proves its row addresses still hold. */
+
+import type { BufferPool } from '../buffer-pool.ts'
 import type { RowBatch, SourceTable } from '../change.ts'
 import { ConnectorError } from '../errors.ts'
 import { typeName } from '../logical-type.ts'
@@ -6,7 +8,6 @@ import type { Chunk, Source, SourceScope } from '../ports.ts'
 import { readCatalogue, readStorage } from './catalogue.ts'
 import { chunkCondition, type Heap, leafOf, planHeaps, WHOLE } from './chunk-plan.ts'
 import { CopyStream, TAKE } from './copy-stream.ts'
-import type { BufferPool } from './decode/buffer-pool.ts'
 import type { ColumnPlan } from './decode/column-plan.ts'
 import { createCopyDecoder } from './decode/copy-decoder.ts'
 import { quoteLiteral } from './identifiers.ts'

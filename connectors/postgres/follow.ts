@@ -1,11 +1,12 @@
 /** Follows the log: drives the stream through the assembler and hands sets over when they are due. */
+
+import type { BufferPool } from '../buffer-pool.ts'
 import type { ChangeSet, SourceTable } from '../change.ts'
 import { ConnectorError } from '../errors.ts'
 import type { Environment, FollowRequest, SourceScope } from '../ports.ts'
 import { ChangeAssembler, type OpenTable } from './change-assembler.ts'
 import { socketOf } from './connect.ts'
 import { TAKE, type Take } from './copy-stream.ts'
-import type { BufferPool } from './decode/buffer-pool.ts'
 import type { Bytes } from './decode/bytes.ts'
 import type { ColumnPlan } from './decode/column-plan.ts'
 import { streamFormat } from './decode/column-plan.ts'

@@ -1,4 +1,6 @@
 /** The `Source` port over one Postgres database. Nothing is connected before the first call that needs it. */
+
+import { createBufferPool } from '../buffer-pool.ts'
 import type { Position } from '../change.ts'
 import { ConnectorError } from '../errors.ts'
 import type { Environment, Prepared, PrepareRequest, Source, SourceScope } from '../ports.ts'
@@ -6,7 +8,6 @@ import { type CatalogueTable, readCatalogue } from './catalogue.ts'
 import { check } from './check.ts'
 import { planChunks, readChunk } from './chunks.ts'
 import type { Session } from './connect.ts'
-import { createBufferPool } from './decode/buffer-pool.ts'
 import { cutAt, decodePosition } from './decode/position.ts'
 import { discover } from './discover.ts'
 import { follow } from './follow.ts'

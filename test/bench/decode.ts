@@ -1,7 +1,8 @@
 /** Decoding alone: COPY bytes and pgoutput tuples of a 16-column payment table, made in memory, → Arrow batches. No server, no disk. */
+
+import { type BufferPool, createBufferPool } from '../../connectors/buffer-pool.ts'
 import type { RowBatch, SourceTable } from '../../connectors/change.ts'
 import { tableName } from '../../connectors/change.ts'
-import { type BufferPool, createBufferPool } from '../../connectors/postgres/decode/buffer-pool.ts'
 import { type Bytes, bytesOf } from '../../connectors/postgres/decode/bytes.ts'
 import { createChangeBatchBuilder } from '../../connectors/postgres/decode/change-batch.ts'
 import { createCopyDecoder } from '../../connectors/postgres/decode/copy-decoder.ts'

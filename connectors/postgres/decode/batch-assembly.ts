@@ -1,9 +1,9 @@
 /** Column data → Arrow record batch with its metadata columns, whose buffers go back to the pool on release. */
 import { type Data, type Field, makeData, RecordBatch, type Schema, Struct, Utf8, Vector } from 'apache-arrow'
+import type { BufferPool } from '../../buffer-pool.ts'
 import { MAX_BATCH_ROWS, OPS, type Position, type RowBatch, type SourceTable } from '../../change.ts'
+import { SPARE_BYTES } from '../../column-buffer.ts'
 import { ConnectorError } from '../../errors.ts'
-import type { BufferPool } from './buffer-pool.ts'
-import { SPARE_BYTES } from './column-buffer.ts'
 
 export type BatchParts = {
   readonly table: SourceTable

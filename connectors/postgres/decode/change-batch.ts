@@ -1,5 +1,6 @@
 /** Rows of pgoutput messages → change batches of one table and one schema. */
 import type { Data, Field } from 'apache-arrow'
+import type { BufferPool } from '../../buffer-pool.ts'
 import {
   MAX_BATCH_ROWS,
   OPS,
@@ -10,13 +11,12 @@ import {
   type SourceTable,
   sourceBatchSchema,
 } from '../../change.ts'
+import { ColumnBuffer } from '../../column-buffer.ts'
 import { ConnectorError } from '../../errors.ts'
 import { badReason } from './bad-value.ts'
 import { dictionaryData, rowBatch } from './batch-assembly.ts'
-import type { BufferPool } from './buffer-pool.ts'
 import { type Bytes, bytesOf } from './bytes.ts'
 import type { ChangeRow, PendingRow } from './change-row.ts'
-import { ColumnBuffer } from './column-buffer.ts'
 import type { ColumnPlan } from './column-plan.ts'
 import { decodeBinary, decodeText } from './decode-value.ts'
 import { POSITION_BYTES } from './position.ts'

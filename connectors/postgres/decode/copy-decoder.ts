@@ -1,11 +1,12 @@
 /** Binary COPY (`copy (select <plan.select, …> from …) to stdout (format binary)`) → row batches of a snapshot. */
+
+import type { BufferPool } from '../../buffer-pool.ts'
 import { MAX_BATCH_ROWS, type Position, type Reject, type RowBatch, type SourceTable, sourceBatchSchema } from '../../change.ts'
+import { ColumnBuffer } from '../../column-buffer.ts'
 import { ConnectorError } from '../../errors.ts'
 import { badReason } from './bad-value.ts'
 import { baseMetadata, rowBatch } from './batch-assembly.ts'
-import type { BufferPool } from './buffer-pool.ts'
 import { type Bytes, bytesOf } from './bytes.ts'
-import { ColumnBuffer } from './column-buffer.ts'
 import type { ColumnPlan } from './column-plan.ts'
 import { decodeBinary } from './decode-value.ts'
 import { absorb } from './row-policy.ts'

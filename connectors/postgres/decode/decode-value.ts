@@ -2,10 +2,11 @@
  * One value into one cell. Both functions return 0, or a `BAD` code and then have written nothing that counts: the caller
  * applies the column's policy. Dense on purpose: this is the inner loop of everything.
  */
+
+import type { ColumnBuffer } from '../../column-buffer.ts'
 import { BAD } from './bad-value.ts'
 import type { Bytes } from './bytes.ts'
 import { DAY_US, END_DAY, END_US, FIRST_DAY, FIRST_US, POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_US } from './calendar.ts'
-import type { ColumnBuffer } from './column-buffer.ts'
 import { fixedTimeText, isEndOfDay, parseTime } from './datetime-text.ts'
 import { parseFloat4, parseFloat8 } from './float-text.ts'
 import { decimalFromBinary, decimalFromText } from './numeric.ts'

@@ -1,12 +1,12 @@
 /** What rows written before `ADD COLUMN … DEFAULT constant` hold (`pg_attribute.attmissingval`). */
 
+import { createBufferPool } from '../../buffer-pool.ts'
 import type { TableName } from '../../change.ts'
+import { ColumnBuffer } from '../../column-buffer.ts'
 import { arrowType } from '../../logical-type.ts'
 import { parseArrayLiteral } from './array-literal.ts'
-import { createBufferPool } from './buffer-pool.ts'
 import { bytesOf } from './bytes.ts'
 import { canonicalText } from './canonical-text.ts'
-import { ColumnBuffer } from './column-buffer.ts'
 import type { ColumnPlan } from './column-plan.ts'
 import { decodeText } from './decode-value.ts'
 import { absorb } from './row-policy.ts'

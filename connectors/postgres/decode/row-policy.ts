@@ -1,7 +1,7 @@
 /** What becomes of a value that its column cannot hold. */
 import type { SourceTable } from '../../change.ts'
+import type { ColumnBuffer } from '../../column-buffer.ts'
 import { BAD, badValueError } from './bad-value.ts'
-import type { ColumnBuffer } from './column-buffer.ts'
 import type { ColumnPlan } from './column-plan.ts'
 
 /**

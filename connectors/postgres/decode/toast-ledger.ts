@@ -1,7 +1,7 @@
 /** Cells of a change batch whose TOAST value the log did not repeat: which are missing, and what was found for them. */
 import { OPS, type Op } from '../../change.ts'
+import type { ColumnBuffer } from '../../column-buffer.ts'
 import type { PendingRow } from './change-row.ts'
-import type { ColumnBuffer } from './column-buffer.ts'
 
 /** A found value: bytes in one of the wire forms, the cell of another row of the same column, or SQL NULL. */
 export type FoundCell = { readonly bytes: Buffer; readonly format: 'text' | 'binary' } | { readonly row: number } | null

@@ -1,7 +1,7 @@
 /** Changes of a real server's log into batches: TOAST, keys, truncates, rejects. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createBufferPool } from '../../../../connectors/buffer-pool.ts'
 import type { Op, Reject } from '../../../../connectors/change.ts'
-import { createBufferPool } from '../../../../connectors/postgres/decode/buffer-pool.ts'
 import { type ChangeBatchBuilder, createChangeBatchBuilder } from '../../../../connectors/postgres/decode/change-batch.ts'
 import type { PgoutputMessage } from '../../../../connectors/postgres/decode/pgoutput.ts'
 import { encodePosition } from '../../../../connectors/postgres/decode/position.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type BufferPool, createBufferPool } from '../../../../connectors/buffer-pool.ts'
 import { MAX_BATCH_ROWS, type RowBatch } from '../../../../connectors/change.ts'
-import { type BufferPool, createBufferPool } from '../../../../connectors/postgres/decode/buffer-pool.ts'
 import { createCopyDecoder } from '../../../../connectors/postgres/decode/copy-decoder.ts'
 import { cutAt } from '../../../../connectors/postgres/decode/position.ts'
 import { type Database, sharedPostgres } from '../../../support/postgres.ts'

@@ -1,9 +1,9 @@
 /** Wire data of a real server for decoder tests: table plans from its catalogue, COPY bytes, pgoutput messages. */
 import type pg from 'pg'
+import { createBufferPool } from '../../../../connectors/buffer-pool.ts'
 import type { Reject, RowBatch, SourceTable } from '../../../../connectors/change.ts'
 import { tableName } from '../../../../connectors/change.ts'
 import type { ColumnOptions, OnBadValue } from '../../../../connectors/ports.ts'
-import { createBufferPool } from '../../../../connectors/postgres/decode/buffer-pool.ts'
 import { canonicalText } from '../../../../connectors/postgres/decode/canonical-text.ts'
 import { createChangeBatchBuilder } from '../../../../connectors/postgres/decode/change-batch.ts'
 import type { ColumnPlan } from '../../../../connectors/postgres/decode/column-plan.ts'

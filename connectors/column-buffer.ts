@@ -3,8 +3,8 @@
  * can be taken back by writing the next one over it. Every buffer has `SPARE_BYTES` behind its last value.
  */
 import { type Data, type DataType, makeData } from 'apache-arrow'
-import type { LogicalKind } from '../../logical-type.ts'
 import type { BufferPool } from './buffer-pool.ts'
+import type { LogicalKind } from './logical-type.ts'
 
 /** Encoders read whole words. */
 export const SPARE_BYTES = 8
