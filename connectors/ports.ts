@@ -7,6 +7,7 @@ import type { RecordBatch, Schema } from 'apache-arrow'
 import type { z } from 'zod'
 import type { ChangeSet, Position, RowBatch, SourceIdentity, SourceTable, TableName, TableSchema } from './change.ts'
 import type { LogicalType } from './logical-type.ts'
+import type { Tables } from './tables.ts'
 
 /** What every connector is given instead of reaching for globals. */
 export type Environment = {
@@ -360,6 +361,8 @@ export interface Connector<Options = unknown> {
   readonly openSource?: (options: Options, scope: SourceScope, environment: Environment) => Promise<Source>
   readonly openStore?: (options: Options, environment: Environment) => Promise<ObjectStore>
   readonly openWarehouse?: (options: Options, environment: Environment) => Promise<Warehouse>
+  /** Tables that are read or written as a whole. */
+  readonly openTables?: (options: Options, environment: Environment) => Promise<Tables>
   readonly openNotifier?: (options: Options, environment: Environment) => Promise<Notifier>
   readonly openOnlineStore?: (options: Options, environment: Environment) => Promise<OnlineStore>
 }
