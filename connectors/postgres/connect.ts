@@ -26,6 +26,8 @@ export function pinnedSettings(options: PostgresOptions, kind: SessionKind): Rea
     ...decoding,
     xmloption: 'content',
     search_path: '',
+    // Compiling a catalogue query takes a hundred times as long as running it.
+    jit: 'off',
     default_transaction_isolation: 'read committed',
     // A slot creation waits for other transactions, and a stream runs, for as long as it takes; catalogue statements may not.
     statement_timeout: replication ? '0' : String(options.statement_timeout_ms),

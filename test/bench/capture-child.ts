@@ -1,6 +1,7 @@
 /**
  * One measured run of capture in a process of its own: `node capture-child.ts <options as JSON>`. Prints one JSON line
- * {rows, seconds, cpuSeconds, peakMb}: wall time from the first to the last row's commit, CPU and peak resident memory of the process.
+ * {rows, seconds, cpuSeconds, peakMb, at}: wall time from the first to the last row's commit, CPU and peak resident memory of the process,
+ * and when the last commit was made. With `untilRows` it follows until so many rows are committed, and prints "current" when it has caught up first.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { openFilesystemStore } from '../../connectors/filesystem/store.ts'
@@ -18,9 +19,18 @@ export type CaptureJob = {
   readonly lake: string
   readonly readers: number
   readonly part: 'snapshot' | 'follow'
+  /** Default: what is there when it starts. */
+  readonly untilRows?: number
 }
 
-export type Measured = { readonly rows: number; readonly seconds: number; readonly cpuSeconds: number; readonly peakMb: number }
+export type Measured = {
+  readonly rows: number
+  readonly seconds: number
+  readonly cpuSeconds: number
+  readonly peakMb: number
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
 
 const job = JSON.parse(process.argv[2] ?? '') as CaptureJob
 const environment: Environment = {
@@ -39,7 +49,8 @@ const scope: SourceScope = {
   columns: new Map(),
   maxSnapshotAgeMs: 900_000,
 }
-const signal = AbortSignal.timeout(600_000)
+const ending = new AbortController()
+const signal = AbortSignal.any([AbortSignal.timeout(600_000), ending.signal])
 await using store = await openFilesystemStore(job.lake, environment)
 const options = postgres.options.parse({ url: job.url })
 const source = await postgres.openSource?.(options, scope, environment)
@@ -51,7 +62,8 @@ const lander = openLander({ store, log, format, compression: 'zstd', targetFileB
 
 let rows = 0
 let first: { readonly at: number; readonly cpu: NodeJS.CpuUsage } | null = null
-let last = { seconds: 0, cpuSeconds: 0 }
+let last = { seconds: 0, cpuSeconds: 0, at: 0 }
+let told = false
 const begin = (): void => {
   first ??= { at: performance.now(), cpu: process.cpuUsage() }
 }
@@ -60,7 +72,7 @@ await replicate(
     source,
     log,
     lander,
-    mode: 'until-current',
+    mode: job.untilRows === undefined ? 'until-current' : 'forever',
     takeOver: true,
     flush: { intervalMs: 5000, rows: 500_000, bytes: 64 * 1024 ** 2 },
     heartbeatMs: 200,
@@ -70,10 +82,15 @@ await replicate(
     environment,
     emit: (event) => {
       if (job.part === 'snapshot' ? event.kind === 'snapshot' : event.kind === 'step' && event.step === 'follow') begin()
+      if (event.kind === 'follow' && event.current && job.untilRows !== undefined && !told) {
+        told = true
+        console.log('current')
+      }
       if (event.kind !== 'commit' || event.commit !== (job.part === 'snapshot' ? 'snapshot' : 'changes') || first === null) return
       rows += event.tables.reduce((sum, table) => sum + table.rows, 0)
       const { user, system } = process.cpuUsage(first.cpu)
-      last = { seconds: (performance.now() - first.at) / 1000, cpuSeconds: (user + system) / 1e6 }
+      last = { seconds: (performance.now() - first.at) / 1000, cpuSeconds: (user + system) / 1e6, at: Date.now() }
+      if (job.untilRows !== undefined && rows >= job.untilRows) ending.abort()
     },
   },
   signal,

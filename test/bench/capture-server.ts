@@ -78,15 +78,20 @@ export async function timeProgram(server: PostgresServer, program: string, args:
   return (performance.now() - started) / 1000
 }
 
-export async function measureCapture(job: CaptureJob): Promise<Measured> {
+/** `onCurrent` is called when a run with `untilRows` has caught up. */
+export async function measureCapture(job: CaptureJob, onCurrent?: () => void): Promise<Measured> {
   const child = spawn(process.execPath, [fileURLToPath(new URL('capture-child.ts', import.meta.url)), JSON.stringify(job)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const out: Buffer[] = []
-  child.stdout.on('data', (data: Buffer) => out.push(data))
+  child.stdout.on('data', (data: Buffer) => {
+    out.push(data)
+    if (data.includes('current')) onCurrent?.()
+  })
   const [code] = (await once(child, 'close')) as [number]
   if (code !== 0) throw new Error(`The measured run ended with ${code}`)
-  return JSON.parse(Buffer.concat(out).toString()) as Measured
+  const [line = ''] = Buffer.concat(out).toString().trim().split('\n').slice(-1)
+  return JSON.parse(line) as Measured
 }
 
 export const median = (values: readonly number[]): number =>

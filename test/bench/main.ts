@@ -8,6 +8,7 @@ type Scenario = { readonly run: () => Promise<void> }
 const SCENARIOS: Readonly<Record<string, () => Promise<Scenario>>> = {
   snapshot: () => import('./snapshot.ts'),
   follow: () => import('./follow.ts'),
+  transaction: () => import('./transaction.ts'),
   decode: () => import('./decode.ts'),
   parquet: () => import('./parquet.ts'),
   features: () => import('./features.ts'),
