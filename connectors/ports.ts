@@ -232,13 +232,29 @@ export type TableRegistration = {
   readonly baseThrough: Position
   readonly base: readonly RegisteredFile[]
   readonly changes: readonly RegisteredFile[]
+  /**
+   * When compaction made one: the current rows at `boundary`, each key once. With the changes above it (`recent`, some of
+   * `changes`) it gives the same current rows as base and changes do; history is in those alone.
+   */
+  readonly renewed?: {
+    readonly boundary: Position
+    readonly files: readonly RegisteredFile[]
+    readonly recent: readonly RegisteredFile[]
+  }
+  /** Change rows at or above are not shown: they are of a shape that was not accepted. Absent = all are. */
+  readonly until?: Position
 }
 
 /**
  * How an engine reads a table's files: one `from` item each, without alias, that shows every metadata column and every
  * physical column of the schema, with NULLs where a file lacks one. No files = a typed empty relation.
  */
-export type TableScans = { readonly base: string; readonly changes: string }
+export type TableScans = {
+  readonly base: string
+  readonly changes: string
+  /** Absent: there is no renewed base, or the engine does without it. */
+  readonly renewed?: { readonly base: string; readonly changes: string }
+}
 
 /** The `select` of each relation of a table, in the engine's dialect, over its scans. */
 export type RelationSql = {
@@ -270,6 +286,13 @@ export type RegisterOutcome = {
 /** What a warehouse shows now, from the warehouse itself. */
 export type Registered = { readonly commit: number; readonly relations: readonly string[] }
 
+/** A relation as it is in a warehouse now, whatever was registered; types as the engine spells them (`DECIMAL(12,2)`). */
+export type WarehouseRelation = {
+  readonly relation: string
+  /** In their order. */
+  readonly columns: readonly { readonly name: string; readonly type: string }[]
+}
+
 export interface QueryResult {
   readonly schema: Schema
   readonly batches: AsyncIterable<RecordBatch>
@@ -289,6 +312,11 @@ export interface Warehouse extends AsyncDisposable {
   check(signal: AbortSignal): Promise<readonly Problem[]>
   registered(integration: string, schema: string, signal: AbortSignal): Promise<Registered | null>
   register(request: RegisterRequest, signal: AbortSignal): Promise<RegisterOutcome>
+  /**
+   * The relations that an integration registered, `<relation>_changes` among them, as they are now: one that someone changed
+   * is shown changed, one that someone dropped is missing. Empty before the first registration.
+   */
+  describe(integration: string, schema: string, signal: AbortSignal): Promise<readonly WarehouseRelation[]>
   query(sql: string, signal: AbortSignal): Promise<QueryResult>
   /** Writes the rows of a query as files under a fresh prefix of the store; `UNSUPPORTED` where the engine cannot. */
   unload(

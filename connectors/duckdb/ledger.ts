@@ -17,7 +17,9 @@ export const LEDGER_DDL: readonly string[] = [
 ]
 
 export type Owner = { readonly integration: string; readonly schema: string }
-export type Part = 'base' | 'changes'
+/** `recent`: those of `changes` that the relation of current rows needs beside `renewed`. */
+export const PARTS = ['base', 'changes', 'renewed', 'recent'] as const
+export type Part = (typeof PARTS)[number]
 
 /** A relation as registered before: its definition and, per part, its files by address. */
 export type LedgerRelation = {
@@ -69,7 +71,7 @@ export async function readLedger(database: Database, owner: Owner): Promise<Ledg
   for (const row of rows) {
     const [integration, relation, definition] = row.map(String) as [string, string, string]
     if (integration === owner.integration) {
-      relations.set(relation, { relation, definition, files: { base: new Map(), changes: new Map() } })
+      relations.set(relation, { relation, definition, files: noFiles() })
     } else foreign.set(relation.toLowerCase(), integration)
   }
   const files = await database.rows(`select relation, part, address, sha256 from ${LEDGER_SCHEMA}.files where ${ownedBy(owner)}`)
@@ -79,6 +81,13 @@ export async function readLedger(database: Database, owner: Owner): Promise<Ledg
   }
   return { commit: registered?.commit ?? null, relations, foreign }
 }
+
+const noFiles = () => ({
+  base: new Map<string, string>(),
+  changes: new Map<string, string>(),
+  renewed: new Map<string, string>(),
+  recent: new Map<string, string>(),
+})
 
 export function recordCommit(owner: Owner, commit: number, position: Position, at: Date): string {
   const values = [text(owner.integration), text(owner.schema), String(commit), text(position), text(at.toISOString())]

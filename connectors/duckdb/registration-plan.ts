@@ -6,6 +6,7 @@ import {
   LEDGER_SCHEMA,
   type Ledger,
   type LedgerRelation,
+  PARTS,
   type Part,
   recordFiles,
   recordRelation,
@@ -24,7 +25,14 @@ export type RegistrationPlan = {
   readonly filesRemoved: number
 }
 
-const PARTS = ['base', 'changes'] as const satisfies readonly Part[]
+/** The files that a part's view lists. A table without a renewed base has no views of the last two parts. */
+function partFiles(table: TableRegistration, part: Part): readonly RegisteredFile[] {
+  if (part === 'renewed') return table.renewed?.files ?? []
+  return part === 'recent' ? (table.renewed?.recent ?? []) : table[part]
+}
+
+const isShown = (table: TableRegistration, part: Part): boolean =>
+  table.renewed !== undefined || part === 'base' || part === 'changes'
 
 /** With `everything`, views that are already right are made again and all files count as new: a repair. */
 export function planRegistration(request: RegisterRequest, before: Ledger, everything: boolean): RegistrationPlan {
@@ -39,7 +47,7 @@ export function planRegistration(request: RegisterRequest, before: Ledger, every
     if (wanted.has(relation)) continue
     statements.push(...dropRelation(request.schema, relation))
     ledger.push(...forgetRelation(request, relation))
-    filesRemoved += old.files.base.size + old.files.changes.size
+    filesRemoved += old.files.base.size + old.files.changes.size + old.files.renewed.size
   }
   for (const table of request.tables) {
     const old = everything ? undefined : before.relations.get(table.relation)
@@ -50,14 +58,15 @@ export function planRegistration(request: RegisterRequest, before: Ledger, every
     const added: RegisteredFile[] = []
     for (const part of PARTS) {
       const change = fileChange(table, part, before.relations.get(table.relation))
-      const unproved = everything ? table[part] : change.added
-      added.push(...unproved)
-      filesAdded += change.added.length
-      filesRemoved += change.removed.length
+      const files = partFiles(table, part)
+      if (part !== 'recent') {
+        added.push(...(everything ? files : change.added))
+        filesAdded += change.added.length
+        filesRemoved += change.removed.length
+      }
       if (redefined || change.added.length + change.removed.length > 0) {
-        statements.push(
-          `create or replace view ${scanView(request.schema, table.relation, part)} as ${scanSql(table.schema, table[part])}`,
-        )
+        const view = scanView(request.schema, table.relation, part)
+        if (isShown(table, part)) statements.push(`create or replace view ${view} as ${scanSql(table.schema, files)}`)
         ledger.push(...recordFiles(request, table.relation, part, change))
       }
     }
@@ -84,7 +93,8 @@ function scanView(schema: string, relation: string, part: Part): string {
 
 function relationStatements(request: RegisterRequest, table: TableRegistration): readonly string[] {
   const scan = (part: Part) => scanView(request.schema, table.relation, part)
-  const sql = request.relationSql(table, { base: scan('base'), changes: scan('changes') })
+  const renewed = table.renewed === undefined ? {} : { renewed: { base: scan('renewed'), changes: scan('recent') } }
+  const sql = request.relationSql(table, { base: scan('base'), changes: scan('changes'), ...renewed })
   const view = (name: string) => `${identifier(request.schema)}.${identifier(name)}`
   const current = view(table.relation)
   const changes = view(`${table.relation}_changes`)
@@ -102,9 +112,10 @@ function relationStatements(request: RegisterRequest, table: TableRegistration):
 
 function fileChange(table: TableRegistration, part: Part, old: LedgerRelation | undefined) {
   const known = old?.files[part] ?? new Map<string, string>()
-  const live = new Set(table[part].map((file) => file.address))
+  const files = partFiles(table, part)
+  const live = new Set(files.map((file) => file.address))
   return {
-    added: table[part].filter((file) => !known.has(file.address)),
+    added: files.filter((file) => !known.has(file.address)),
     removed: [...known.keys()].filter((address) => !live.has(address)),
   }
 }

@@ -35,7 +35,7 @@ export function readParquet(files: readonly RegisteredFile[], options = ''): str
 /** DuckDB reads Parquet; throws `UNSUPPORTED` for a table that holds anything else. */
 export function refuseForeignFormats(request: RegisterRequest): void {
   for (const table of request.tables) {
-    const foreign = [...table.base, ...table.changes].find((file) => file.format !== 'parquet')
+    const foreign = [...table.base, ...table.changes, ...(table.renewed?.files ?? [])].find((file) => file.format !== 'parquet')
     if (foreign === undefined) continue
     throw new ConnectorError(
       'UNSUPPORTED',

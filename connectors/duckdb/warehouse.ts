@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { Environment, Warehouse } from '../ports.ts'
 import { check } from './check.ts'
+import { describeRelations } from './describe.ts'
 import { DUCKDB_DIALECT } from './dialect.ts'
 import { readRegistered } from './ledger.ts'
 import { type DuckdbOptions, viewsPath } from './options.ts'
@@ -31,6 +32,11 @@ export async function openDuckdbWarehouse(options: DuckdbOptions, environment: E
       signal.throwIfAborted()
       await using database = await file.read()
       return database === null ? null : await readRegistered(database, { integration, schema })
+    },
+    describe: async (integration, schema, signal) => {
+      signal.throwIfAborted()
+      await using database = await file.read()
+      return database === null ? [] : await describeRelations(database, { integration, schema })
     },
     register: (request, signal) => register(file, request, environment, signal),
     query: (sql, signal) => query(file, sql, signal),

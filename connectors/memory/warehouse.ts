@@ -69,8 +69,11 @@ export function openMemoryWarehouse(read: ReadLakeFile): Warehouse {
       const relations = new Map<string, Relation>()
       for (const table of request.tables) {
         const base = await provenRows(table, table.base, read, signal)
-        const changes = await provenRows(table, table.changes, read, signal)
-        relations.set(table.relation.toLowerCase(), currentRelation(table, base, changes))
+        const landed = await provenRows(table, table.changes, read, signal)
+        const { until } = table
+        const changes = until === undefined ? landed : landed.filter((row) => row.position < until)
+        const renewed = table.renewed === undefined ? null : await provenRows(table, table.renewed.files, read, signal)
+        relations.set(table.relation.toLowerCase(), currentRelation(table, renewed ?? base, changes))
         relations.set(`${table.relation}_changes`.toLowerCase(), historyRelation(table, [...base, ...changes]))
       }
       if (!request.dryRun) shown.set(key, { request, relations })
@@ -80,6 +83,16 @@ export function openMemoryWarehouse(read: ReadLakeFile): Warehouse {
         filesAdded: [...now].filter((each) => !old.has(each)).length,
         filesRemoved: [...old].filter((each) => !now.has(each)).length,
       }
+    },
+    describe: async (integration, schema, signal) => {
+      signal.throwIfAborted()
+      const relations = shown.get(owner(integration, schema))?.relations ?? new Map<string, Relation>()
+      return [...relations]
+        .map(([relation, { columns }]) => ({
+          relation,
+          columns: columns.map(({ name, type }) => ({ name, type: typeName(type) })),
+        }))
+        .toSorted((a, b) => (a.relation < b.relation ? -1 : 1))
     },
     query: async (sql, signal) => {
       signal.throwIfAborted()
@@ -177,7 +190,8 @@ function historyRelation(table: TableRegistration, rows: readonly LakeRow[]): Re
 /** Plays everything that counts, in position order, over an empty table. */
 function currentRelation(table: TableRegistration, base: readonly LakeRow[], changes: readonly LakeRow[]): Relation {
   const columns = liveColumns(table.schema).map(({ name, column }) => ({ name, type: column.type }))
-  const standing = [...base, ...changes.filter((row) => row.position > table.boundary)]
+  const boundary = table.renewed?.boundary ?? table.boundary
+  const standing = [...base, ...changes.filter((row) => row.position > boundary)]
   standing.sort((a, b) => (a.position < b.position ? -1 : a.position > b.position ? 1 : 0))
   const keyed = table.schema.key.length > 0
   const rows = new Map<string, Value[][]>()
@@ -215,8 +229,10 @@ function refuseForeign(request: RegisterRequest, shown: ReadonlyMap<string, Show
 }
 
 function addresses(request: RegisterRequest | undefined): ReadonlySet<string> {
-  return new Set((request?.tables ?? []).flatMap((table) => [...table.base, ...table.changes].map((file) => file.address)))
+  return new Set((request?.tables ?? []).flatMap((table) => filesOf(table).map((file) => file.address)))
 }
+
+const filesOf = ({ base, changes, renewed }: TableRegistration) => [...base, ...changes, ...(renewed?.files ?? [])]
 
 function findRelation(sql: string, shown: readonly Shown[]): Relation {
   const parts = /^\s*select\s+\*\s+from\s+(?:("?)([^".\s]+)\1\.)?("?)([^";]+?)\3\s*;?\s*$/i.exec(sql)

@@ -2,6 +2,7 @@
 import type { Position, TableName } from '../../connectors/change.ts'
 import type { Dialect, ObjectStore, RegisteredFile, RegisterRequest } from '../../connectors/ports.ts'
 import type { FileEntry, LogState, TableState } from '../land/log/commit.ts'
+import { type ShownTable, shownTable } from '../land/log/shown.ts'
 import { relationNames } from './relation-names.ts'
 import { relationSql } from './view-sql.ts'
 
@@ -14,25 +15,30 @@ export type RegistrationOptions = {
   readonly dryRun: boolean
 }
 
-/** A request for every table whose base is complete; null before the first is and nothing was followed. */
+/**
+ * A request for every table that there is something to show of; null before the first base is complete and nothing was followed.
+ * A table that is kept back is shown as of its last accepted schema version.
+ */
 export function registrationOf(state: LogState, options: RegistrationOptions): RegisterRequest | null {
   const { integration, schema, dialect, address, dryRun } = options
   // Tables still under way take their names already, so that completing one renames nothing.
-  const all = Object.entries(state.tables).map(([table, each]) => ({ table: table as TableName, id: each.schema.id }))
-  const names = relationNames(all)
+  const names = stateRelationNames(state)
   const tables = Object.entries(state.tables).flatMap(([name, each]) => {
     const table = name as TableName
     const relation = names.get(table)
-    if (each.base === null || relation === undefined) return []
+    const shown = shownTable(each)
+    if (shown === null || relation === undefined) return []
     return [
       {
         table,
         relation,
-        schema: each.schema,
-        boundary: each.base.boundary,
-        baseThrough: highest(each.base.boundary, each.base.files),
-        base: each.base.files.map((file) => registered(file, address)),
-        changes: each.changes.map((file) => registered(file, address)),
+        schema: shown.schema,
+        boundary: shown.base.boundary,
+        baseThrough: highest(shown.base.boundary, shown.base.files),
+        base: shown.base.files.map((file) => registered(file, address)),
+        changes: shown.changes.map((file) => registered(file, address)),
+        ...renewedOf(shown, address),
+        ...(shown.until === null ? {} : { until: shown.until }),
       },
     ]
   })
@@ -47,6 +53,27 @@ export function registrationOf(state: LogState, options: RegistrationOptions): R
     relationSql: (table, scans) => relationSql(table, dialect, scans),
     dryRun,
   }
+}
+
+/** Names of the relations of every table of the log, those that are not shown yet included. */
+export function stateRelationNames(state: LogState): ReadonlyMap<TableName, string> {
+  const tables = Object.entries(state.tables).map(([table, each]) => ({
+    table: table as TableName,
+    // A table created again keeps the name of the one that is still shown.
+    id: (each.shown === null ? undefined : each.versions[each.shown.version])?.id ?? each.schema.id,
+  }))
+  return relationNames(tables)
+}
+
+function renewedOf(
+  { base, changes }: Pick<ShownTable, 'base' | 'changes'>,
+  address: ObjectStore['address'],
+): Pick<RegisterRequest['tables'][number], 'renewed'> {
+  if (base.renewed === undefined) return {}
+  const { boundary, files } = base.renewed
+  const recent = changes.filter(({ maxPosition }) => maxPosition > boundary)
+  const all = (entries: readonly FileEntry[]) => entries.map((file) => registered(file, address))
+  return { renewed: { boundary, files: all(files), recent: all(recent) } }
 }
 
 function registered(file: FileEntry, address: ObjectStore['address']): RegisteredFile {

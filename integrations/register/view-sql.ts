@@ -5,19 +5,27 @@
  * the base's boundary; metadata columns first, then the table's columns.
  * `<relation>` is the table as of the commit: changes at or below the boundary are ignored, a truncate voids every row
  * below its position (base included), the newest `_position` of a key wins and disappears when it is a delete. A table without a
- * key is a signed bag: each delete takes one equal row away.
+ * key is a signed bag: each delete takes one equal row away. A renewed base stands for base and changes up to its boundary.
  */
-import type { Column, TableSchema } from '../../connectors/change.ts'
+import type { Column, Position, TableSchema } from '../../connectors/change.ts'
 import type { Dialect, RelationSql, TableRegistration, TableScans } from '../../connectors/ports.ts'
 import { quoteName, quoteOwnText } from './quote.ts'
 import { helperName, relationColumns } from './relation-columns.ts'
 
 /** What the two `select`s need of a registration. */
-export type RelationShape = Pick<TableRegistration, 'schema' | 'boundary' | 'baseThrough'>
+export type RelationShape = Pick<TableRegistration, 'schema' | 'boundary' | 'baseThrough' | 'until'> & {
+  readonly renewed?: { readonly boundary: Position }
+}
 
 export function relationSql(table: RelationShape, dialect: Dialect, scans: TableScans): RelationSql {
   const names = naming(table.schema, dialect)
-  return { current: currentSql(table, names, scans), changes: historySql(names, scans), comments: comments(table.schema) }
+  return { current: newestBaseSql(table, names, scans), changes: historySql(table, names, scans), comments: comments(table.schema) }
+}
+
+function newestBaseSql({ renewed, ...table }: RelationShape, names: Naming, scans: TableScans): string {
+  if (renewed === undefined || scans.renewed === undefined) return currentSql(table, names, scans)
+  const { boundary } = renewed
+  return currentSql({ ...table, boundary, baseThrough: boundary }, names, scans.renewed)
 }
 
 function currentSql(table: RelationShape, names: Naming, scans: TableScans): string {
@@ -76,12 +84,17 @@ function value(column: Column, schema: TableSchema, dialect: Dialect, names: { o
   return `case when ${older} then ${dialect.literal(column.initial.text, column.type)} else ${read} end`
 }
 
-function historySql(names: Naming, scans: TableScans): string {
+/** The condition that keeps rows of a shape that was not accepted out; empty when all rows are shown. */
+const accepted = ({ until }: RelationShape, names: Naming): readonly string[] =>
+  until === undefined ? [] : [`${names.position} < ${quoteOwnText(until)}`]
+
+function historySql(table: RelationShape, names: Naming, scans: TableScans): string {
   const row = [...names.metadataPhysical, ...names.physical]
+  const where = accepted(table, names).map((condition) => `\nwhere ${condition}`)
   return lines(
     `select\n  ${rows([...names.metadata, ...names.values])}`,
     'from (',
-    indent(`select ${list(row)}\nfrom ${scans.base}\nunion all\nselect ${list(row)}\nfrom ${scans.changes}`),
+    indent(`select ${list(row)}\nfrom ${scans.base}\nunion all\nselect ${list(row)}\nfrom ${scans.changes}${where.join('')}`),
     ') h',
   )
 }
@@ -91,16 +104,19 @@ function changeRows(table: RelationShape, names: Naming, scans: TableScans, sele
   return lines(
     `select ${list(select)}`,
     `from ${scans.changes}`,
-    `where ${names.position} > ${quoteOwnText(table.boundary)} and ${names.op} <> 't'`,
+    `where ${counting(table, names, `${names.op} <> 't'`)}`,
   )
 }
+
+const counting = (table: RelationShape, names: Naming, condition: string): string =>
+  [`${names.position} > ${quoteOwnText(table.boundary)}`, ...accepted(table, names), condition].join(' and ')
 
 /** One row: the position of the newest truncate above the boundary, or null. */
 function floorSql(table: RelationShape, names: Naming, scans: TableScans): string {
   return lines(
     `select max(${names.position}) as ${names.floor}`,
     `from ${scans.changes}`,
-    `where ${names.position} > ${quoteOwnText(table.boundary)} and ${names.op} = 't'`,
+    `where ${counting(table, names, `${names.op} = 't'`)}`,
   )
 }
 

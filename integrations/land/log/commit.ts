@@ -52,8 +52,21 @@ export type TableCommit = {
   readonly added?: readonly FileEntry[]
   /** Keys that are no longer live. */
   readonly removed?: readonly string[]
+  /** The commit's base files are the current rows at this cut: they become the renewed base, instead of an older one. */
+  readonly renewed?: { readonly boundary: Position }
+  /** History begins at this cut from now on: the commit's base files are the current rows at it and become the base. */
+  readonly history?: { readonly from: Position }
   /** The table left the integration: nothing of it is live any more. */
   readonly dropped?: true
+  /**
+   * The newest schema version waits to be accepted: warehouses stay at the last accepted one and show no row at or above
+   * this position. Without `schema`: such rows begin earlier than was said.
+   */
+  readonly held?: Position
+  /** Warehouses may show this version, which must be the newest; one that comes without `held` is accepted by itself. */
+  readonly accepted?: number
+  /** The source no longer has the table, as seen at this cut. A later schema version or snapshot takes it back. */
+  readonly gone?: Position
 }
 
 export type Commit = {
@@ -73,9 +86,17 @@ export type Commit = {
   readonly through: string | null
   readonly tables: Readonly<Record<TableName, TableCommit>>
   readonly counts: { readonly transactions: number; readonly changes: number; readonly rejects: number }
+  /** Files of states before this commit are being deleted: none of them can be relied on any more. */
+  readonly vacuumed?: { readonly below: number }
   /** Host and process for people; `portage <version>`. */
   readonly by: string
 }
+
+/**
+ * The current rows at a later cut than the base's own, so that readers of current rows need neither the base nor the
+ * changes at or below `boundary`. Base and changes stay what they are: history.
+ */
+export type RenewedBase = { readonly boundary: Position; readonly files: readonly FileEntry[] }
 
 /** What the log says of one table at a commit. */
 export type TableState = {
@@ -85,7 +106,13 @@ export type TableState = {
   /** From the newest `storage` or snapshot start; null before the first. */
   readonly storage: string | null
   /** The newest complete snapshot; null until the first is complete. */
-  readonly base: { readonly generation: number; readonly boundary: Position; readonly files: readonly FileEntry[] } | null
+  readonly base: {
+    readonly generation: number
+    readonly boundary: Position
+    readonly files: readonly FileEntry[]
+    /** Absent until compaction made one of this base. */
+    readonly renewed?: RenewedBase
+  } | null
   /** A snapshot under way, its files not yet live. */
   readonly pending: {
     readonly generation: number
@@ -94,6 +121,25 @@ export type TableState = {
     readonly done: Readonly<Record<string, Position>>
     readonly files: readonly FileEntry[]
   } | null
+  readonly changes: readonly FileEntry[]
+  /** The newest schema version that warehouses may show; 0 = none yet. */
+  readonly accepted: number
+  /** What warehouses show while it is not the live state; null when it is. */
+  readonly shown: ShownState | null
+  /** Since when the source no longer has the table; null while it does. */
+  readonly gone: Position | null
+}
+
+/**
+ * A table kept back in warehouses: because a schema version waits to be accepted, or because the rows that it needs are
+ * still being copied. The files stay those of the moment it began, whatever compaction or a new snapshot makes of the live ones.
+ */
+export type ShownState = {
+  /** Schema version that warehouses show; 0 = they do not show the table. */
+  readonly version: number
+  /** Rows at or above are of a newer shape. */
+  readonly until: Position
+  readonly base: TableState['base']
   readonly changes: readonly FileEntry[]
 }
 
@@ -107,4 +153,6 @@ export type LogState = {
   readonly counts: Commit['counts']
   /** Token of the newest claim; its holder is the only writer that may append. */
   readonly claim: string | null
+  /** States of commits below this number lack files that vacuum deleted; absent: none do. */
+  readonly vacuumed?: number
 }

@@ -86,7 +86,12 @@ const tableCommit = z.looseObject({
   storage: z.string().optional(),
   added: z.array(file).optional(),
   removed: z.array(z.string()).optional(),
+  renewed: z.looseObject({ boundary: position }).optional(),
+  history: z.looseObject({ from: position }).optional(),
   dropped: z.literal(true).optional(),
+  held: position.optional(),
+  accepted: count.optional(),
+  gone: position.optional(),
 })
 
 const source = z.looseObject({ system: z.string(), timeline: count, database: z.string(), version: z.string(), epoch: count })
@@ -105,20 +110,35 @@ const commit = z.looseObject({
   through: z.string().nullable(),
   tables: z.record(z.string(), tableCommit),
   counts,
+  vacuumed: z.looseObject({ below: count }).optional(),
   by: z.string(),
 })
 
-const base = z.looseObject({ generation: count, boundary: position, files: z.array(file) })
+const renewed = z.looseObject({ boundary: position, files: z.array(file) })
+const base = z.looseObject({ generation: count, boundary: position, files: z.array(file), renewed: renewed.optional() })
 const pending = z.looseObject({ generation: count, storage: z.string(), plan: z.array(chunk), done, files: z.array(file) })
 
-const tableState = z.looseObject({
-  schema,
-  versions: z.record(z.string(), schema),
-  storage: z.string().nullable(),
-  base: base.nullable(),
-  pending: pending.nullable(),
-  changes: z.array(file),
-})
+const shown = z.looseObject({ version: count, until: position, base: base.nullable(), changes: z.array(file) })
+
+const tableState = z
+  .looseObject({
+    schema,
+    versions: z.record(z.string(), schema),
+    storage: z.string().nullable(),
+    base: base.nullable(),
+    pending: pending.nullable(),
+    changes: z.array(file),
+    accepted: count.optional(),
+    shown: shown.nullable().optional(),
+    gone: position.nullable().optional(),
+  })
+  // Lists from before changes could be held back: everything was shown.
+  .transform((table) => ({
+    ...table,
+    accepted: table.accepted ?? table.schema.version,
+    shown: table.shown ?? null,
+    gone: table.gone ?? null,
+  }))
 
 const liveList = z.looseObject({
   protocol,
@@ -131,6 +151,7 @@ const liveList = z.looseObject({
     tables: z.record(z.string(), tableState),
     counts,
     claim: z.string().nullable(),
+    vacuumed: count.optional(),
   }),
 })
 

@@ -2,6 +2,7 @@
 import type { Position, TableName, TableSchema } from '../../../connectors/change.ts'
 import { ConnectorError } from '../../../connectors/errors.ts'
 import type { Commit, CommitKind, FileEntry, LogState, SnapshotStep, TableCommit, TableState } from './commit.ts'
+import { acceptance, shownFiles } from './shown.ts'
 
 /** Before the first commit. */
 export const EMPTY_STATE: LogState = {
@@ -54,7 +55,14 @@ export function applyCommit(state: LogState, commit: Commit): LogState {
       rejects: state.counts.rejects + commit.counts.rejects,
     },
     claim: commit.kind === 'claim' ? commit.writer : state.claim,
+    ...vacuumedBelow(state, commit, check),
   }
+}
+
+function vacuumedBelow({ vacuumed }: LogState, commit: Commit, check: Check): Pick<LogState, 'vacuumed'> {
+  if (commit.vacuumed === undefined) return vacuumed === undefined ? {} : { vacuumed }
+  check(commit.vacuumed.below <= commit.number, `vacuums states up to commit ${commit.vacuumed.below}, later than itself`)
+  return { vacuumed: Math.max(vacuumed ?? 0, commit.vacuumed.below) }
 }
 
 type Check = (holds: boolean, problem: string) => void
@@ -83,22 +91,20 @@ function applyTable(before: TableState | undefined, change: TableCommit, check: 
     change.snapshot !== undefined || addedBase.length === 0 || lists.base !== null,
     'adds base files outside a snapshot although it has no base',
   )
-  const compacted =
-    change.snapshot === undefined && lists.base !== null
-      ? { ...lists.base, files: [...lists.base.files, ...addedBase] }
-      : lists.base
+  const changes = [...lists.changes, ...added.filter(({ part }) => part === 'changes')]
   const { base, pending } =
     change.snapshot === undefined
-      ? { base: compacted, pending: lists.pending }
+      ? { base: maintainedBase({ ...lists, changes }, change, addedBase, check), pending: lists.pending }
       : applySnapshot(lists, change.snapshot, addedBase, check)
-  return {
+  const live = {
     schema,
     versions,
     storage: change.snapshot?.start?.storage ?? change.storage ?? kept?.storage ?? null,
     base,
     pending,
-    changes: [...lists.changes, ...added.filter(({ part }) => part === 'changes')],
+    changes,
   }
+  return { ...live, ...acceptance(kept, change, live, check) }
 }
 
 /** Versions rise by one; the file columns only grow, so that a file's columns are always the first of any later version's. */
@@ -123,6 +129,7 @@ const fileLists = (table: TableState | undefined): FileLists => table ?? { base:
 
 const everyFile = ({ base, pending, changes }: FileLists): readonly FileEntry[] => [
   ...(base?.files ?? []),
+  ...(base?.renewed?.files ?? []),
   ...(pending?.files ?? []),
   ...changes,
 ]
@@ -132,8 +139,10 @@ function withoutRemoved(lists: FileLists, removed: readonly string[], check: Che
   const live = everyFile(lists).filter(({ key }) => gone.has(key))
   check(live.length === removed.length, `removes ${removed.length} files, of which ${live.length} are live`)
   const stay = (files: readonly FileEntry[]) => files.filter(({ key }) => !gone.has(key))
+  const { base } = lists
+  const renewed = base?.renewed === undefined ? {} : { renewed: { ...base.renewed, files: stay(base.renewed.files) } }
   return {
-    base: lists.base === null ? null : { ...lists.base, files: stay(lists.base.files) },
+    base: base === null ? null : { ...base, files: stay(base.files), ...renewed },
     pending: lists.pending === null ? null : { ...lists.pending, files: stay(lists.pending.files) },
     changes: stay(lists.changes),
   }
@@ -149,10 +158,44 @@ function checkAdded(added: readonly FileEntry[], lists: FileLists, versions: Tab
     check(minPosition <= maxPosition, `adds the file "${key}" with positions in the wrong order`)
   }
   // The live files are many and the added ones few: look for the many among the few.
-  for (const files of [lists.base?.files ?? [], lists.pending?.files ?? [], lists.changes]) {
+  for (const files of [lists.base?.files ?? [], lists.base?.renewed?.files ?? [], lists.pending?.files ?? [], lists.changes]) {
     const taken = files.find(({ key }) => keys.has(key))
     check(taken === undefined, `adds the file "${taken?.key}" twice`)
   }
+}
+
+/** The base after a commit that is no step of a snapshot. `lists` are without what the commit removes. */
+function maintainedBase(
+  { base, changes }: FileLists,
+  { renewed, history }: TableCommit,
+  files: readonly FileEntry[],
+  check: Check,
+): FileLists['base'] {
+  check(renewed === undefined || history === undefined, 'renews its base and shortens its history at once')
+  check(base !== null || (renewed === undefined && history === undefined), 'renews a base that it does not have')
+  if (base === null) return null
+  if (renewed !== undefined) {
+    const { boundary } = renewed
+    check(boundary > base.boundary, `renews its base at ${boundary}, not after ${base.boundary}`)
+    check(boundary >= (base.renewed?.boundary ?? boundary), 'renews its base at an earlier cut than before')
+    check((base.renewed?.files ?? []).length === 0, 'renews its base and keeps files of the one before')
+    check(
+      files.every(({ maxPosition }) => maxPosition <= boundary),
+      `renews its base with rows beyond ${boundary}`,
+    )
+    return { ...base, renewed: { boundary, files } }
+  }
+  if (history === undefined) return files.length === 0 ? base : { ...base, files: [...base.files, ...files] }
+  const { from } = history
+  check(from > base.boundary, `lets history begin at ${from}, not after ${base.boundary}`)
+  check(base.files.length === 0, 'lets history begin later and keeps older base files')
+  check(
+    changes.every(({ minPosition }) => minPosition > from),
+    `lets history begin at ${from} and keeps changes from before`,
+  )
+  const kept = base.renewed !== undefined && base.renewed.boundary > from
+  check(kept || (base.renewed?.files ?? []).length === 0, 'lets history begin beyond its renewed base')
+  return { generation: base.generation, boundary: from, files, ...(kept ? { renewed: base.renewed } : {}) }
 }
 
 function applySnapshot(
@@ -185,10 +228,12 @@ function applySnapshot(
   return { base: { generation, boundary, files: pending.files }, pending: null }
 }
 
-/** Keys of every file that the state names, those of snapshots under way included. */
+/** Keys of every file that the state names, those of snapshots under way and of what warehouses show of a held table included. */
 export function namedKeys(state: LogState): Set<string> {
   const keys = new Set<string>()
-  for (const table of Object.values(state.tables)) for (const { key } of everyFile(table)) keys.add(key)
+  for (const table of Object.values(state.tables)) {
+    for (const { key } of [...everyFile(table), ...shownFiles(table)]) keys.add(key)
+  }
   return keys
 }
 

@@ -26,6 +26,7 @@ export type CommitDraft = {
   readonly transactions?: number
   readonly changes?: number
   readonly rejects?: number
+  readonly vacuumed?: Commit['vacuumed']
 }
 
 /** Appends run one at a time; any number may be asked for at once. All methods reject with `ABORTED` when the signal fires. */
@@ -116,6 +117,7 @@ export async function openLog(options: LogOptions): Promise<CommitLog> {
       through: draft.through === undefined ? state.through : draft.through,
       tables: draft.tables ?? {},
       counts: { transactions: draft.transactions ?? 0, changes: draft.changes ?? 0, rejects: draft.rejects ?? 0 },
+      ...(draft.vacuumed === undefined ? {} : { vacuumed: draft.vacuumed }),
       by: options.by,
     }
   }

@@ -69,7 +69,8 @@ def fold_table(table, change, subject):
         table["schema"] = change["schema"]
         table["versions"][change["schema"]["version"]] = change["schema"]
     removed = set(change.get("removed", []))
-    lists = [table["changes"], (table["base"] or {}).get("files", []), (table["pending"] or {}).get("files", [])]
+    base = table["base"] or {}
+    lists = [table["changes"], base.get("files", []), (base.get("renewed") or {}).get("files", []), (table["pending"] or {}).get("files", [])]
     live = [file["key"] for files in lists for file in files]
     expect(removed <= set(live), f"{subject} removes a file that is not live")
     for files in lists:
@@ -81,9 +82,7 @@ def fold_table(table, change, subject):
     base_files = [file for file in added if file["part"] == "base"]
     step = change.get("snapshot")
     if step is None:
-        if base_files:
-            expect(table["base"] is not None, f"{subject} adds base files without a base")
-            table["base"]["files"] += base_files
+        fold_base(table, change, base_files, subject)
         return
     if "start" in step:
         table["pending"] = {"generation": step["generation"], "plan": step["start"]["plan"], "done": {}, "files": []}
@@ -96,6 +95,26 @@ def fold_table(table, change, subject):
         cuts = sorted(pending["done"].values())
         table["base"] = {"boundary": cuts[0], "through": cuts[-1], "files": pending["files"]}
         table["pending"] = None
+
+
+def fold_base(table, change, base_files, subject):
+    """What maintenance does to a base; the files that it replaces are already gone."""
+    base = table["base"]
+    if base is None:
+        expect(not base_files and "renewed" not in change and "history" not in change, f"{subject} adds base files without a base")
+    elif "renewed" in change:
+        expect(not (base.get("renewed") or {}).get("files"), f"{subject} keeps files of an older renewed base")
+        base["renewed"] = {"boundary": change["renewed"]["boundary"], "files": base_files}
+    elif "history" in change:
+        begin = change["history"]["from"]
+        expect(not base["files"], f"{subject} keeps base files from before its history")
+        expect(all(file["minPosition"] > begin for file in table["changes"]), f"{subject} keeps changes from before its history")
+        base["files"], base["boundary"], base["through"] = base_files, begin, begin
+        if base.get("renewed") and base["renewed"]["boundary"] <= begin:
+            expect(not base["renewed"]["files"], f"{subject} keeps an overtaken renewed base")
+            del base["renewed"]
+    else:
+        base["files"] += base_files
 
 
 def check_live_list(lake, prefix, integration, number, state):
@@ -115,6 +134,7 @@ def check_live_list(lake, prefix, integration, number, state):
                 table["schema"],
                 keys(table["changes"]),
                 table["base"] and (table["base"]["boundary"], keys(table["base"]["files"])),
+                table["base"] and table["base"].get("renewed") and (table["base"]["renewed"]["boundary"], keys(table["base"]["renewed"]["files"])),
                 table["pending"] and (table["pending"]["generation"], table["pending"]["done"], keys(table["pending"]["files"])),
             )
             for name, table in tables.items()
@@ -270,11 +290,15 @@ def rebuild(files, table, subject):
     change_rows.sort(key=lambda row: row.position)
     for before, after in zip(change_rows, change_rows[1:]):
         expect(before.position < after.position, f"{subject}: the change at {after.position} is in two live files")
-    expect(all(row.op == "r" for row in base_rows), f"{subject}: a base file holds a change")
+    expect(all(row.op in "rcu" for row in base_rows), f"{subject}: a base file holds a delete or truncate")
     history = [row.history() for row in sorted(base_rows, key=lambda row: (row.position, str(row.values))) + change_rows]
     if base is None:
         return None, history
-    changes = [row for row in change_rows if row.position > base["boundary"]]
+    renewed = base.get("renewed")
+    if renewed is not None:
+        base_rows = [row for entry in renewed["files"] for row in rows_of(files, entry, schema, subject)]
+        expect(all(row.op in "rcu" and row.position <= renewed["boundary"] for row in base_rows), f"{subject}: a renewed base holds other rows than those current at its boundary")
+    changes = [row for row in change_rows if row.position > (renewed or base)["boundary"]]
     truncated = max((row.position for row in changes if row.op == "t"), default="")
     rows = [row for row in base_rows + changes if row.op != "t" and row.position > truncated]
     names = [column["physical"] for column in live_columns(schema)]
