@@ -1,7 +1,8 @@
 /** The tables of a feature view in the lake of an integration: to be read row by row, or asked by SQL. I/O. */
+import type { LoadedIntegration } from '../config/integration.ts'
 import type { TableName } from '../connectors/change.ts'
 import { ConnectorError } from '../connectors/errors.ts'
-import type { ChangeReader, Warehouse } from '../connectors/ports.ts'
+import type { ChangeReader, ObjectStore, Warehouse } from '../connectors/ports.ts'
 import { sameTable } from '../features/change-lines.ts'
 import type { FeatureView } from '../features/definition.ts'
 import type { SourceTables } from '../features/feed.ts'
@@ -13,13 +14,18 @@ import { openChangeReader } from '../integrations/read/change-reader.ts'
 import { registrationOf } from '../integrations/register/registration.ts'
 import type { CommandContext } from './command-context.ts'
 import { openWarehouseAt } from './query-at.ts'
-import { integrationNamed, openSession } from './session.ts'
+import { integrationNamed, openSession, type Session } from './session.ts'
 
 export type FeatureLake = AsyncDisposable & {
+  readonly session: Session
+  readonly integration: LoadedIntegration
+  readonly store: ObjectStore
   readonly reader: ChangeReader
   readonly tables: SourceTables
-  /** What everything here was read at. */
-  readonly state: LogState
+  /** What everything here is read at. */
+  readonly state: () => LogState
+  /** Goes on to the newest commit. */
+  readonly refresh: () => Promise<LogState>
   /** A throw-away DuckDB over the files of the same commit. */
   readonly openSql: () => Promise<LakeSql>
 }
@@ -42,16 +48,26 @@ export async function openFeatureLake(
   integration: string | undefined,
 ): Promise<FeatureLake> {
   const { signal } = context
-  const { configuration, environment, opener } = openSession(context)
-  const { name, lake } = integrationNamed(configuration, integration)
+  const session = openSession(context)
+  const { configuration, environment, opener } = session
+  const found = integrationNamed(configuration, integration)
+  const { name, lake } = found
   await using stack = new AsyncDisposableStack()
   const store = stack.use(await opener.store(lake.connection))
-  const state = await loadState(store, { prefix: lake.prefix, integration: name }, { signal })
+  const load = () => loadState(store, { prefix: lake.prefix, integration: name }, { signal })
+  let state = await load()
   const tables = tablesOf(view, name, state)
   const kept = stack.move()
   return {
-    state,
+    session,
+    integration: found,
+    store,
     tables,
+    state: () => state,
+    refresh: async () => {
+      state = await load()
+      return state
+    },
     reader: openChangeReader({ store, state: async () => state }),
     openSql: async () => {
       const place = { store, prefix: lake.prefix, integration: name, at: state.number, schema: SCHEMA }

@@ -37,10 +37,10 @@ export async function writeTrainingSet(context: CommandContext, options: Trainin
   const view = await findView(options.view)
   const spine = await spineSql(options.spine)
   await using lake = await openFeatureLake(context, view, options.integration)
-  if (lake.state.position === null)
-    throw new ConnectorError('NOT_FOUND', 'The lake has no position yet: run the integration first')
+  const { position } = lake.state()
+  if (position === null) throw new ConnectorError('NOT_FOUND', 'The lake has no position yet: run the integration first')
   await using sql = await lake.openSql()
-  const parts = trainingSql(view, sql, spine, options, lake.state.position)
+  const parts = trainingSql(view, sql, spine, options, position)
   const early = Number(await singleValue(await sql.warehouse.query(parts.early, context.signal)))
   if (early > 0) {
     throw new UsageError(

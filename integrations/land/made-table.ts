@@ -16,7 +16,6 @@ import { columnData } from '../../connectors/column-values.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { LogicalType } from '../../connectors/logical-type.ts'
 import { evolve } from '../capture/physical-columns.ts'
-import { encodeTokens, NO_TOKENS } from '../capture/storage-token.ts'
 import type { Lander } from './lander.ts'
 import type { Commit, LogState, TableCommit } from './log/commit.ts'
 import type { CommitLog } from './log/log.ts'
@@ -51,6 +50,8 @@ export type Landing = {
   /** `_source_committed_at` of the rows, and `through` of the commit. */
   readonly at: Date
   readonly source: NonNullable<Commit['source']>
+  /** What the rows were made from; stands in the log as the table's `storage`. */
+  readonly token: string
 }
 
 /** Row positions are `0001-<place>-<ordinal>`; each landing takes the next place. */
@@ -61,7 +62,7 @@ const placeOf = (cut: Position): number => Number.parseInt(cut.split('-')[1] ?? 
 
 /** Durable when it settles; before that nobody sees any of it, and a crash leaves files that the next claim sweeps. */
 export async function landRows(landing: Landing, signal: AbortSignal): Promise<Commit> {
-  const { log, lander, made, replace, rows, at, source } = landing
+  const { log, lander, made, replace, rows, at, source, token } = landing
   const before = log.state()
   const place = before.position === null ? 1 : placeOf(before.position)
   const known = before.tables[made.table]
@@ -87,7 +88,7 @@ export async function landRows(landing: Landing, signal: AbortSignal): Promise<C
     const added = (await lander.takeChanges(signal)).get(made.table) ?? []
     const change: TableCommit = {
       ...(schema === known?.schema ? {} : { schema }),
-      ...(known === undefined ? { snapshot: emptyBase(position(place, 0)) } : {}),
+      ...(known === undefined ? { snapshot: emptyBase(position(place, 0), token) } : { storage: token }),
       added,
     }
     const draft = (state: LogState) => {
@@ -111,8 +112,8 @@ export async function landRows(landing: Landing, signal: AbortSignal): Promise<C
 }
 
 /** A base of no rows, complete: the table can be read, and all its rows are changes. */
-function emptyBase(cut: Position): NonNullable<TableCommit['snapshot']> {
-  const start = { storage: encodeTokens(NO_TOKENS), plan: [{ id: 'empty', from: null, to: null, by: 'nothing' }] }
+function emptyBase(cut: Position, storage: string): NonNullable<TableCommit['snapshot']> {
+  const start = { storage, plan: [{ id: 'empty', from: null, to: null, by: 'nothing' }] }
   return { generation: 1, start, done: { empty: cut }, complete: true }
 }
 

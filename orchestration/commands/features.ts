@@ -1,3 +1,4 @@
+import { durationMs } from '../../config/units.ts'
 import { parseInstant } from '../../features/instant.ts'
 import { type DefineCommand, defineCommand } from '../command-context.ts'
 import { UsageError } from '../exit-codes.ts'
@@ -11,6 +12,13 @@ type TrainingOptions = {
   readonly entity: string
   readonly asOf: string
   readonly asCorrected?: boolean
+}
+type MaterializeOptions = {
+  readonly integration?: string
+  readonly at?: string
+  readonly every?: string
+  readonly schema: string
+  readonly json?: boolean
 }
 type VerifyOptions = { readonly integration?: string; readonly at?: string; readonly sample: string; readonly json?: boolean }
 
@@ -98,6 +106,33 @@ export const featuresCommand: DefineCommand = (context) => {
   )
   features.addCommand(
     defineCommand({
+      name: 'materialize',
+      description: 'the features of all entities as a table of the lake and its warehouses',
+      examples: [
+        ['portage features materialize client_loans', 'as of now: features.client_loans'],
+        ['portage features materialize client_loans --at 2026-06-30T12:00:00Z', 'as of another time'],
+        ['portage features materialize client_loans --every 1m', 'again and again: what changed meanwhile'],
+      ],
+    })
+      .argument('<view>', 'name of a view, canonical JSON file, or module that exports one (module#view)')
+      .option('--integration <name>', 'whose lake; default: the only one')
+      .option('--at <time>', 'time of the values; default: now')
+      .option('--every <duration>', 'go on until Ctrl-C, with this pause, such as 30s')
+      .option('--schema <name>', 'schema in the warehouses', 'features')
+      .option('--json', 'print one JSON object per line')
+      .action(async (view: string, { integration, at, every, schema, json = false }: MaterializeOptions) => {
+        const asOf = at === undefined ? null : parseInstant(at)
+        if (at !== undefined && asOf === null) throw notATime(at)
+        const everyMs = every === undefined ? null : durationMs(every)
+        if (every !== undefined && (everyMs === null || everyMs < 100))
+          throw new UsageError(`--every ${every}: expected a duration of at least 100ms, such as 30s or 15m`)
+        if (asOf !== null && everyMs !== null) throw new UsageError('--at and --every exclude each other: time goes on')
+        const { materializeFeatures } = await import('../features-materialize.ts')
+        await materializeFeatures(context, { view, integration, asOf, everyMs, schema, json })
+      }),
+  )
+  features.addCommand(
+    defineCommand({
       name: 'verify',
       description: 'compare the engine with the generated SQL, both over the lake; exit 4 when they differ',
       examples: [
@@ -112,11 +147,15 @@ export const featuresCommand: DefineCommand = (context) => {
       .option('--json', 'print one JSON object')
       .action(async (view: string, { integration, at, sample, json = false }: VerifyOptions) => {
         const asOf = at === undefined ? Date.now() : parseInstant(at)
-        if (asOf === null) throw new UsageError(`--at ${at}: expected a time such as 2026-06-30T12:00:00Z`)
+        if (asOf === null) throw notATime(at)
         if (!/^[1-9]\d{0,6}$/.test(sample)) throw new UsageError(`--sample ${sample}: expected a number from 1 to 9999999`)
         const { verifyFeatures } = await import('../features-verify.ts')
         await verifyFeatures(context, { view, integration, asOf, sample: Number(sample), json })
       }),
   )
   return features
+}
+
+function notATime(text: string | undefined): UsageError {
+  return new UsageError(`--at ${text}: expected a time such as 2026-06-30T12:00:00Z`)
 }
