@@ -2,7 +2,7 @@
 import type { Connection, Place } from './integration.ts'
 import type { PlacedIntegration } from './load.ts'
 import { type ConfigurationProblem, didYouMean } from './problems.ts'
-import { referenceProblems } from './secrets.ts'
+import { isReference, referenceProblems } from './secrets.ts'
 
 /** `connections` null = connections.yaml could not be read; then references to it are not judged. */
 export function crossProblems(
@@ -53,7 +53,7 @@ function ownProblems({ source, register, columns, place }: PlacedIntegration): r
       })
     }
   })
-  for (const { pattern, at, type, mask } of columns) {
+  for (const { pattern, at, type, mask, rename } of columns) {
     if (pattern.split('.').length < 3)
       problems.push({ ...at, problem: 'expected schema.table.column; * stands for any characters' })
     const decimal = /^decimal\((\d+), ?(\d+)\)$/.exec(type ?? '')
@@ -61,6 +61,15 @@ function ownProblems({ source, register, columns, place }: PlacedIntegration): r
       problems.push({ ...at, problem: `${type} cannot be held; expected 1 to 38 digits, scale at most the precision` })
     }
     for (const { problem } of referenceProblems(mask ?? {})) problems.push({ ...at, problem })
+    if (mask?.kind === 'hmac_sha256' && !isReference(mask.key)) {
+      problems.push({
+        ...at,
+        problem: `expected the key of the mask as a reference, such as \${env:PII_KEY}; found a plain text`,
+      })
+    }
+    if (rename !== undefined && pattern.includes('*')) {
+      problems.push({ ...at, problem: `renames what "${pattern}" names to one name; expected the whole name of one column` })
+    }
   }
   return problems
 }

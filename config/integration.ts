@@ -22,6 +22,8 @@ export type Mask =
   | { readonly kind: 'fixed'; readonly text: string }
   | { readonly kind: 'partial'; readonly keepLast: number }
   | { readonly kind: 'null' }
+  /** Shown as it is, although it was masked before. */
+  | { readonly kind: 'none' }
 
 /** A place in a configuration file. */
 export type Place = { readonly file: string; readonly line: number; readonly path: string }
@@ -36,9 +38,13 @@ export type ColumnRule = {
   readonly type?: string
   readonly mask?: Mask
   readonly exclude?: boolean
+  readonly rename?: string
   /** True for a rule that comes from a pattern over tables, which may match nothing. */
   readonly optional: boolean
 }
+
+/** Rows of the tables that `pattern` names are carried when `where` is true of them. The last matching pattern counts. */
+export type RowFilter = { readonly pattern: string; readonly at: Place; readonly where: string }
 
 export type RegisterTarget = {
   readonly connection: string
@@ -75,6 +81,7 @@ export type LoadedIntegration = {
   readonly register: readonly RegisterTarget[]
   readonly onBadValue: BadValuePolicy
   readonly columns: readonly ColumnRule[]
+  readonly rows: readonly RowFilter[]
   /** What the YAML says; a kind that is absent has the default (add, widen, rename: apply; drop, narrow, key: hold). */
   readonly schemaChanges: Readonly<Partial<Record<SchemaChangeKind, SchemaChangePolicy>>>
   readonly reconcile: { readonly everyMs: number } | null

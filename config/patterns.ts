@@ -2,7 +2,7 @@
 import type { ColumnRule } from './integration.ts'
 
 /** Rules of one column after every matching pattern was applied in order. */
-export type ResolvedColumn = Pick<ColumnRule, 'onBadValue' | 'type' | 'mask' | 'exclude'>
+export type ResolvedColumn = Pick<ColumnRule, 'onBadValue' | 'type' | 'mask' | 'exclude' | 'rename'>
 
 /** True when each segment of the pattern matches. The last segment of a name may contain dots. */
 export function matchesPattern(pattern: string, name: string): boolean {

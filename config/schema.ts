@@ -45,16 +45,20 @@ const mask = z.union(
     z.strictObject({ fixed: z.string() }),
     z.strictObject({ partial: z.strictObject({ keep_last: z.int().min(0).max(8) }) }),
     z.literal('null'),
+    z.literal('none'),
   ],
-  { error: `expected one of {hmac_sha256: '\${env:NAME}'}, {fixed: text}, {partial: {keep_last: n}}, 'null'` },
+  { error: `expected one of {hmac_sha256: '\${env:NAME}'}, {fixed: text}, {partial: {keep_last: n}}, 'null', none` },
 )
 
 const COLUMN_TYPE = /^(?:text|hex|decimal\((\d{1,2}), ?(\d{1,2})\))$/
 const columnRule = z.strictObject({
   type: z.string().regex(COLUMN_TYPE, 'expected text, hex or decimal(precision,scale)').optional(),
   on_bad_value: badValue.optional(),
-  mask: mask.optional().describe('Make the value unreadable before anything is written.'),
-  exclude: z.boolean().optional().describe('Leave the column out everywhere.'),
+  mask: mask
+    .optional()
+    .describe('Make the values unreadable before anything is written; none shows a column that was masked before.'),
+  exclude: z.boolean().optional().describe('Leave the column out everywhere; false shows a column that was left out before.'),
+  rename: z.string().min(1).max(255).optional().describe('Name of the column in the lake and in warehouses.'),
 })
 
 const source = z.strictObject({
@@ -112,7 +116,17 @@ const parts = {
   tables: z
     .record(
       z.string(),
-      z.strictObject({ on_bad_value: badValue.optional(), columns: z.record(z.string(), columnRule).optional() }),
+      z.strictObject({
+        on_bad_value: badValue.optional(),
+        where: z
+          .string()
+          .min(1)
+          .optional()
+          .describe(
+            'Carry only rows for which this is true: columns compared with constants, and, or, not, in, between, is null.',
+          ),
+        columns: z.record(z.string(), columnRule).optional(),
+      }),
     )
     .optional()
     .describe('Choices for tables, keyed schema.table; * within a segment; `columns` wins over them.'),

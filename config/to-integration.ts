@@ -41,6 +41,9 @@ export function toIntegration(
     })),
     onBadValue: document.on_bad_value ?? 'error',
     columns: columnRules(document, place),
+    rows: Object.entries(document.tables ?? {}).flatMap(([pattern, { where }]) =>
+      where === undefined ? [] : [{ pattern, at: place(['tables', pattern, 'where']), where }],
+    ),
     schemaChanges: defined(document.schema_changes ?? {}),
     reconcile: document.reconcile === undefined ? null : { everyMs: document.reconcile.every },
     notify: (document.notify ?? []).map(({ connection, on }) => ({
@@ -85,11 +88,12 @@ function columnRule(pattern: string, rule: ColumnRuleDocument, at: Place): Colum
     ...(rule.type === undefined ? {} : { type: rule.type }),
     ...(rule.mask === undefined ? {} : { mask: maskOf(rule.mask) }),
     ...(rule.exclude === undefined ? {} : { exclude: rule.exclude }),
+    ...(rule.rename === undefined ? {} : { rename: rule.rename }),
   }
 }
 
 function maskOf(mask: NonNullable<ColumnRuleDocument['mask']>): Mask {
-  if (mask === 'null') return { kind: 'null' }
+  if (mask === 'null' || mask === 'none') return { kind: mask }
   if ('hmac_sha256' in mask) return { kind: 'hmac_sha256', key: mask.hmac_sha256 }
   if ('fixed' in mask) return { kind: 'fixed', text: mask.fixed }
   return { kind: 'partial', keepLast: mask.partial.keep_last }

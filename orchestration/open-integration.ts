@@ -1,7 +1,9 @@
 /** Opens everything that an integration needs, and closes it in the opposite order. */
 import type { LoadedIntegration } from '../config/integration.ts'
 import type { ObjectStore, Source } from '../connectors/ports.ts'
+import type { PolicyRules } from '../integrations/capture/policies/rules.ts'
 import type { Opener } from './open.ts'
+import { policyRules } from './policies.ts'
 import type { OpenWarehouse } from './run-types.ts'
 import { openSourceOf } from './scope.ts'
 
@@ -9,6 +11,7 @@ export type OpenIntegration = AsyncDisposable & {
   readonly source: Source
   readonly store: ObjectStore
   readonly warehouses: readonly OpenWarehouse[]
+  readonly rules: PolicyRules
 }
 
 /** Lake first: when the source is away, nothing of it has been touched. Throws what opening throws; then nothing stays open. */
@@ -24,6 +27,7 @@ export async function openIntegration(
     warehouses.push({ connection, schema, everyMs, warehouse: stack.use(await opener.warehouse(connection)) })
   }
   const source = stack.use(await openSourceOf(integration, opener, signal))
+  const rules = policyRules(integration, opener)
   const kept = stack.move()
-  return { source, store, warehouses, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+  return { source, store, warehouses, rules, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }

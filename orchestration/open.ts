@@ -1,5 +1,5 @@
 /** From a connection of connections.yaml to an opened port: secrets resolved, options parsed by the connector itself. */
-import type { Configuration, Connection } from '../config/integration.ts'
+import type { Configuration, Connection, Place } from '../config/integration.ts'
 import { ConfigurationError, type ConfigurationProblem, didYouMean } from '../config/problems.ts'
 import { resolveSecrets } from '../config/secrets.ts'
 import { shapeProblems } from '../config/shape-problems.ts'
@@ -13,6 +13,8 @@ export type Opener = {
   readonly store: (connection: string) => Promise<ObjectStore>
   readonly warehouse: (connection: string) => Promise<Warehouse>
   readonly notifier: (connection: string) => Promise<Notifier>
+  /** A text of an integration's YAML with its secret references resolved; kept out of everything printed from then on. */
+  readonly secret: (text: string, at: Place) => string
   /** Problems of a connection without opening anything; empty when its options are right. */
   readonly problems: (connection: string) => Promise<readonly ConfigurationProblem[]>
 }
@@ -50,6 +52,12 @@ export function createOpener(options: OpenerOptions): Opener {
     store: (name) => open(name, 'openStore', (connector, parsed) => connector.openStore?.(parsed, environment)),
     warehouse: (name) => open(name, 'openWarehouse', (connector, parsed) => connector.openWarehouse?.(parsed, environment)),
     notifier: (name) => open(name, 'openNotifier', (connector, parsed) => connector.openNotifier?.(parsed, environment)),
+    secret: (text, at) => {
+      const { value, secrets, problems } = resolveSecrets(text, options)
+      options.redaction.add(secrets)
+      if (problems.length > 0) throw new ConfigurationError(problems.map(({ problem: found }) => ({ ...at, problem: found })))
+      return String(value)
+    },
     problems: async (name) => {
       try {
         await prepare(connectionOf(options.connections, name), options)

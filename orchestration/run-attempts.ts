@@ -99,12 +99,12 @@ function attempts(
         emit(event)
       }
       await using open = await openIntegration(integration, opener, signal)
-      const { source, store, warehouses } = open
+      const { source, rules, store, warehouses } = open
       if (!begun && !dryRun) {
         await record(store, { event: 'run.begin', details: { mode } })
         begun = true
       }
-      const options = { config: integration, source, store, warehouses, mode, takeOver, dryRun, environment, by, claims }
+      const options = { config: integration, source, rules, store, warehouses, mode, takeOver, dryRun, environment, by, claims }
       let summary: RunSummary
       const ended = new AbortController()
       const watching = dryRun

@@ -4,6 +4,7 @@ import type { LoadedIntegration } from '../config/integration.ts'
 import type { Position, TableName } from '../connectors/change.ts'
 import type { Environment, ObjectStore, Source, SourceHealth, Warehouse } from '../connectors/ports.ts'
 import type { CaptureEvent } from '../integrations/capture/events.ts'
+import type { PolicyRules } from '../integrations/capture/policies/rules.ts'
 
 /**
  * One thing that a person or a metric may want to know. Emitted by `runIntegration`; rendered by `progress.ts`, counted by
@@ -38,7 +39,9 @@ export type OpenWarehouse = {
  */
 export type RunOptions = {
   readonly config: LoadedIntegration
+  /** Ungoverned: `run` puts the rules before it. */
   readonly source: Source
+  readonly rules: PolicyRules
   readonly store: ObjectStore
   readonly warehouses: readonly OpenWarehouse[]
   readonly mode: RunMode

@@ -1,7 +1,8 @@
 /** One attempt at running an integration: the log claimed, the lander opened, capture and registration side by side. */
-import type { TableName } from '../connectors/change.ts'
+import type { TableName, TableSchema } from '../connectors/change.ts'
 import { ConnectorError } from '../connectors/errors.ts'
 import type { CaptureEvent } from '../integrations/capture/events.ts'
+import { governedSource } from '../integrations/capture/policies/governed-source.ts'
 import { replicate } from '../integrations/capture/replicate.ts'
 import { commitEvent } from '../integrations/capture/told-log.ts'
 import { openLander } from '../integrations/land/lander.ts'
@@ -36,7 +37,20 @@ export const runIntegration: RunIntegration = async (options, signal, progress) 
     if (event.kind === 'commit') registrar.poke()
   }
   const { compression, targetFileBytes } = config.lake
-  const lander = openLander({ store, log, format: PARQUET, compression, targetFileBytes, metadata: new Map() })
+  const lander = openLander({
+    store,
+    log,
+    format: PARQUET,
+    compression,
+    targetFileBytes,
+    metadata: new Map(),
+    unstated: maskedColumns,
+  })
+  const governed = governedSource(source, {
+    rules: options.rules,
+    recorded: Object.values(log.state().tables).map(({ schema }) => schema),
+    warn: (message) => emit({ kind: 'warning', message }),
+  })
   const ending = new AbortController()
   const either = AbortSignal.any([signal, ending.signal])
   const watching = registrar.watch(either).catch((error: unknown) => {
@@ -48,7 +62,7 @@ export const runIntegration: RunIntegration = async (options, signal, progress) 
   const { heartbeatMs, readers, maxSnapshotAgeMs } = config.source
   const outcome = await replicate(
     {
-      source,
+      source: governed,
       log,
       lander,
       mode: options.mode,
@@ -67,6 +81,11 @@ export const runIntegration: RunIntegration = async (options, signal, progress) 
   // A stop that was asked for still shows what was committed; it must not wait for a warehouse that is away.
   const registered = outcome === 'current' ? await registrar.finish(signal) : []
   return summary.finish(config.name, log, outcome, registered, (environment.now().getTime() - started) / 1000)
+}
+
+/** Statistics tell nothing of masked values. */
+function maskedColumns(schema: TableSchema): ReadonlySet<string> {
+  return new Set(schema.columns.filter(({ policy }) => policy?.mask !== undefined).map(({ physical }) => physical))
 }
 
 /** Claims the log, unless someone else did since our last attempt: a retry never takes back what another run took over. */

@@ -5,6 +5,7 @@ import { ConfigurationError, type ConfigurationProblem, didYouMean } from '../co
 import type { LogicalType } from '../connectors/logical-type.ts'
 import type { ColumnOptions, Source, SourceScope } from '../connectors/ports.ts'
 import type { Opener } from './open.ts'
+import { policyProblems, policyRules } from './policies.ts'
 
 /** The scope without choices for single columns. */
 export function scopeOf(integration: LoadedIntegration, columns: ReadonlyMap<string, ColumnOptions> = new Map()): SourceScope {
@@ -26,12 +27,13 @@ export function scopeOf(integration: LoadedIntegration, columns: ReadonlyMap<str
  */
 export async function openSourceOf(integration: LoadedIntegration, opener: Opener, signal: AbortSignal): Promise<Source> {
   const connection = integration.source.connection
-  if (integration.columns.length === 0) return opener.source(connection, scopeOf(integration))
+  if (integration.columns.length === 0 && integration.rows.length === 0) return opener.source(connection, scopeOf(integration))
   await using plain = await opener.source(connection, scopeOf(integration))
   const discovered = await plain.discover(signal)
   const names = discovered.flatMap(({ table, columns }) => columns.map(({ name }) => `${table}.${name}`))
   const { columns, problems } = columnOptions(integration.columns, names)
-  if (problems.length > 0) throw new ConfigurationError(problems)
+  const unruly = policyProblems(integration, policyRules(integration, opener), discovered)
+  if (problems.length + unruly.length > 0) throw new ConfigurationError([...problems, ...unruly])
   return opener.source(connection, scopeOf(integration, columns))
 }
 
@@ -42,10 +44,13 @@ export function columnOptions(
 ): { readonly columns: ReadonlyMap<string, ColumnOptions>; readonly problems: readonly ConfigurationProblem[] } {
   const { columns, unmatched } = resolveColumnRules(rules, names)
   const options = new Map<string, ColumnOptions>()
-  for (const [name, { type, onBadValue }] of columns) {
+  for (const [name, { type, onBadValue, exclude, mask }] of columns) {
+    // A value that nobody will see must not stop anything.
+    const unseen = exclude === true || mask?.kind === 'null'
+    const policy = unseen ? 'null' : onBadValue
     options.set(name, {
       ...(type === undefined ? {} : { type: logicalType(type) }),
-      ...(onBadValue === undefined ? {} : { onBadValue }),
+      ...(policy === undefined ? {} : { onBadValue: policy }),
     })
   }
   const problems = unmatched.map(({ pattern, at }) => ({

@@ -5,17 +5,10 @@ import type { ConfigurationProblem } from '../config/problems.ts'
 /** Reasons to refuse the integration: running it would land what the file says must not be landed as it is. */
 export function refusals(integration: LoadedIntegration): readonly ConfigurationProblem[] {
   const { file, lake, register } = integration
-  const orc = [
+  return [
     ...(lake.format === 'orc' ? ['lake.format'] : []),
     ...register.flatMap(({ format }, index) => (format === 'orc' ? [`register[${index}].format`] : [])),
   ].map((path) => ({ file, line: 1, path, problem: 'orc is not written by this version; leave it out for Parquet' }))
-  const columns = integration.columns.flatMap(({ at, mask, exclude }) => {
-    if (mask !== undefined)
-      return [{ ...at, problem: 'masks are not carried out by this version; it will not land the column unmasked' }]
-    if (exclude === true) return [{ ...at, problem: 'exclude is not carried out by this version; it will not land the column' }]
-    return []
-  })
-  return [...orc, ...columns]
 }
 
 /** Things that the file asks for and `run` does not do: one line each. */

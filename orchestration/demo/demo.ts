@@ -112,9 +112,10 @@ function openSetting(places: DemoPlaces, { io }: DemoOptions): Setting {
   return {
     environment,
     open: (signal) => openIntegration(config, opener, signal),
-    options: ({ source, store, warehouses }, mode) => ({
+    options: ({ source, rules, store, warehouses }, mode) => ({
       config,
       source,
+      rules,
       store,
       warehouses,
       mode,

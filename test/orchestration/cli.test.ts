@@ -57,14 +57,21 @@ test('a connector that does not exist, a wrong option and a missing role are pro
   expect(await run('three')).toContain('connections.yaml:4 d.connector: connector "filesystem" cannot be a source')
 })
 
-test('masks and exclusions that this version cannot carry out are refused, not ignored', async () => {
+test('policies that cannot be carried out are told with their place before anything is connected', async () => {
   using root = scratch({
     'connections.yaml': CONNECTIONS,
-    'integrations/loans.yaml': `${LOANS}columns:\n  public.client.email: {exclude: true}\n`,
+    'integrations/loans.yaml': `${LOANS}columns:
+  public.client.email: {mask: {hmac_sha256: '\${env:PII_KEY}'}}
+  public.client.phone: {mask: {hmac_sha256: 'plain text'}}
+  public.client.*: {rename: x}
+tables:
+  public.loan: {where: "status == 'paid'"}
+`,
   })
   const { code, stderr } = await portage(['run', '--once', '--config', root.dir])
   expect(code).toBe(2)
-  expect(stderr).toContain('loans.yaml:5 columns.public.client.email: exclude is not carried out')
+  expect(stderr).toContain('loans.yaml:6 columns.public.client.phone: expected the key of the mask as a reference')
+  expect(stderr).toContain('loans.yaml:7 columns.public.client.*: renames what "public.client.*" names to one name')
 })
 
 test('an error shows its message, its causes only where they help or when asked, and a defect says so', () => {
