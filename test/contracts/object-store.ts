@@ -4,11 +4,14 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { ObjectStore } from '../../connectors/ports.ts'
+import { objectStoreLogContract } from './object-store-log.ts'
 
 export type ObjectStoreSubject = AsyncDisposable & {
   readonly store: ObjectStore
   /** The same objects through another client, as another process would see them. */
   readonly another: () => Promise<ObjectStore>
+  /** Parts of unfinished objects that the store still holds, where it can tell. */
+  readonly leftovers?: () => Promise<readonly string[]>
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -51,6 +54,8 @@ export function objectStoreContract(
   open: () => Promise<ObjectStoreSubject>,
   options: { readonly holdsObjectsInMemory?: boolean } = {},
 ): void {
+  objectStoreLogContract(name, open, options)
+
   describe(`object store contract: ${name}`, () => {
     test('an object is read back as it was put, at once and from elsewhere', async () => {
       await using subject = await open()
