@@ -66,6 +66,24 @@ export type FlushPolicy = { readonly intervalMs: number; readonly rows: number; 
 /** A range of one table's rows, addressed in the source's own words. JSON; stable across processes while `storage` holds. */
 export type Chunk = { readonly id: string; readonly from: string | null; readonly to: string | null; readonly by: string }
 
+/** Rows whose key, rendered, has an MD5 that begins with one of the prefixes (lower-case hex digits). No key columns: none. */
+export type KeyBuckets = { readonly key: readonly number[]; readonly prefixes: readonly string[] }
+
+/** What `Source.checksum` is asked for; columns and key by id, in the order in which they are rendered. */
+export type ChecksumRequest = {
+  readonly table: SourceTable
+  readonly chunk: Chunk
+  readonly token: string
+  readonly columns: readonly number[]
+  /** What the bucket is made of; of a bag, every column compared. */
+  readonly key: readonly number[]
+  /** A bucket is named by so many leading hex digits of the MD5 of the rendered key. */
+  readonly digits: number
+}
+
+/** By bucket: rows, and the sum of the leading 60 bits of each row's MD5. */
+export type Checksums = ReadonlyMap<string, { readonly rows: bigint; readonly sum: bigint }>
+
 /** A consistent view of the whole source at `position`. Held until disposed; `token` opens it from other sessions. */
 export interface HeldSnapshot extends AsyncDisposable {
   readonly position: Position
@@ -141,9 +159,18 @@ export interface Source extends AsyncDisposable {
       readonly position: Position
       /** Told of rows put aside under `on_bad_value: reject`. */
       readonly onReject: (reject: import('./change.ts').Reject) => void
+      /** The caller needs these rows only; a source may yield more. */
+      readonly only?: KeyBuckets
     },
     signal: AbortSignal,
   ): AsyncIterable<RowBatch>
+  /**
+   * Checksums of a chunk's rows, computed where they are, of the values that `readChunk` would yield: rejected rows left
+   * out, policies applied. A row is the MD5 of its columns in canonical text (ARCHITECTURE.md, Reconcile); floats count with their
+   * bits. Null when the source cannot say without showing something it must not (a mask's key), or not at all: read the
+   * rows instead. Throws as `readChunk` does.
+   */
+  checksum(request: ChecksumRequest, signal: AbortSignal): Promise<Checksums | null>
   /** Ends only by abort or error. Pulling is the back-pressure. */
   follow(request: FollowRequest, signal: AbortSignal): AsyncIterable<ChangeSet>
   /** Everything before the cut is durable elsewhere; the source may drop its log up to it. */

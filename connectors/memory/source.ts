@@ -6,6 +6,7 @@ import type { Chunk, Environment, FollowRequest, PrepareRequest, Source, SourceS
 import { inScope } from '../table-patterns.ts'
 import { recordBatch } from './arrow-batch.ts'
 import { ChangeSetBuilder } from './change-sets.ts'
+import { checksumOf } from './checksum.ts'
 import { MemoryDatabase, type StoredRow } from './database.ts'
 import { commitOf, epochOf, positionOf } from './position.ts'
 
@@ -61,6 +62,8 @@ export function createMemorySource(options: MemorySourceOptions = {}): MemorySou
     },
     planChunks: async (table) => planChunks(database.rows(table.table), chunkRows),
     readChunk: (request, signal) => readChunk(database, request, signal),
+    checksum: (request, signal) =>
+      checksumOf(request, readChunk(database, { ...request, position: cut(database.head), onReject: () => {} }, signal)),
     follow: (request, signal) =>
       follow(
         {

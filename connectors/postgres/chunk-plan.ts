@@ -43,13 +43,13 @@ export function leafOf(chunk: Chunk): string | null {
   return chunk.by.startsWith('leaf ') ? chunk.by.slice(5) : null
 }
 
-/** `where` clause of a chunk, empty for all rows. */
-export function chunkCondition(chunk: Chunk): string {
-  if (chunk.by === 'all') return ''
+/** SQL condition of a chunk; null for all rows. */
+export function chunkCondition(chunk: Chunk): string | null {
+  if (chunk.by === 'all') return null
   const block = (text: string): string => `'(${Number.parseInt(text, 10)},0)'::tid`
   const parts = [
     chunk.from === null ? null : `ctid >= ${block(chunk.from)}`,
     chunk.to === null ? null : `ctid < ${block(chunk.to)}`,
   ].filter((part) => part !== null)
-  return parts.length === 0 ? '' : ` where ${parts.join(' and ')}`
+  return parts.length === 0 ? null : parts.join(' and ')
 }

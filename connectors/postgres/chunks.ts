@@ -6,6 +6,7 @@ import { ConnectorError } from '../errors.ts'
 import { typeName } from '../logical-type.ts'
 import type { Chunk, Source, SourceScope } from '../ports.ts'
 import { readCatalogue, readStorage } from './catalogue.ts'
+import { bucketCondition } from './checksum-sql.ts'
 import { chunkCondition, type Heap, leafOf, planHeaps, WHOLE } from './chunk-plan.ts'
 import { CopyStream, TAKE } from './copy-stream.ts'
 import type { ColumnPlan } from './decode/column-plan.ts'
@@ -68,7 +69,10 @@ export async function* readChunk(
   try {
     const { relation, plans } = await openChunk(session, tools, request, either)
     const select = plans.map((plan) => plan.select).join(', ')
-    const sql = `copy (select ${select} from ${relation}${chunkCondition(request.chunk)}) to stdout (format binary)`
+    const only = request.only === undefined ? null : bucketCondition(plans, request.only)
+    const where = [chunkCondition(request.chunk), only].filter((condition) => condition !== null)
+    const rows = `${relation}${where.length === 0 ? '' : ` where ${where.join(' and ')}`}`
+    const sql = `copy (select ${select} from ${rows}) to stdout (format binary)`
     yield* copyBatches(session, sql, { ...request, plans, pool: tools.pool })
     await session.client.query('commit')
     finished = true
@@ -81,10 +85,10 @@ export async function* readChunk(
 }
 
 /** Begins the chunk's transaction. Throws `SNAPSHOT_GONE`, `TABLE_REWRITTEN`. */
-async function openChunk(
+export async function openChunk(
   session: Lease,
   { sessions, scope }: { readonly sessions: Sessions; readonly scope: SourceScope },
-  { table, chunk, token }: ChunkRequest,
+  { table, chunk, token }: Pick<ChunkRequest, 'table' | 'chunk' | 'token'>,
   signal: AbortSignal,
 ): Promise<{ readonly relation: string; readonly plans: readonly ColumnPlan[] }> {
   const { client } = session

@@ -6,6 +6,7 @@ import { ConnectorError } from '../errors.ts'
 import type { Environment, Prepared, PrepareRequest, Source, SourceScope } from '../ports.ts'
 import { type CatalogueTable, readCatalogue } from './catalogue.ts'
 import { check } from './check.ts'
+import { checksum } from './checksum.ts'
 import { planChunks, readChunk } from './chunks.ts'
 import type { Session } from './connect.ts'
 import { cutAt, decodePosition } from './decode/position.ts'
@@ -105,6 +106,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     },
     planChunks: (table, signal) => planChunks(sessions, table, signal),
     readChunk: (request, signal) => readChunk({ sessions, scope, pool }, request, signal),
+    checksum: (request, signal) => checksum({ sessions, scope }, request, signal),
     follow: async function* (request, signal) {
       await endStream()
       const onStream = (started: ReplicationStream): void => {

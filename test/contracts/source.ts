@@ -4,6 +4,7 @@ import type { Position } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { PrepareRequest, Source } from '../../connectors/ports.ts'
 import { drain, EAGER, NO_FLUSH, readSet, readSnapshot, replicate, type SeenSet, schemasOf } from '../support/source-rows.ts'
+import { sourceChecksumTests } from './source-checksums.ts'
 
 export type SourceValues = Readonly<Record<string, number | string | null>>
 
@@ -309,5 +310,7 @@ export function sourceContract(name: string, open: () => Promise<SourceSubject>)
       expect(await source.remove({ dryRun: false }, live())).toEqual(planned)
       expect(await code(prepared(source, { from: start }))).toBe('SLOT_LOST')
     })
+
+    sourceChecksumTests(open)
   })
 }

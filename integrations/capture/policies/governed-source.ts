@@ -42,11 +42,21 @@ export function governedSource(source: Source, { rules, recorded, warn }: Govern
         const kept = governReject(reject, tables.of(tables.raw(request.table)))
         if (kept !== null) request.onReject(kept)
       }
-      for await (const rows of source.readChunk({ ...request, table: tables.raw(request.table), onReject }, signal)) {
+      const { only, ...rest } = request
+      const { masks } = tables.of(tables.raw(request.table))
+      // The source knows keys as they are, not as they are masked.
+      const wanted = only === undefined || only.key.some((id) => masks.has(id)) ? {} : { only }
+      for await (const rows of source.readChunk({ ...rest, ...wanted, table: tables.raw(request.table), onReject }, signal)) {
         const batch = governBatch(rows, tables.of(rows.table))
         if (batch === null) rows.release()
         else yield batch
       }
+    },
+    checksum: async (request, signal) => {
+      const { raw, masks, test } = tables.of(tables.raw(request.table))
+      // No key of a mask goes to a server, and which rows are wanted is decided here.
+      if (test !== null || [...request.columns, ...request.key].some((id) => masks.has(id))) return null
+      return source.checksum({ ...request, table: raw }, signal)
     },
     follow: async function* (request, signal) {
       const landed = new Map(request.known.map((table) => [table.table, policyShape(table)]))
