@@ -113,6 +113,7 @@ export function createRunMetrics(integration: string, now: () => Date, { silentM
       case 'waiting':
       case 'warning':
       case 'schema':
+      case 'held':
       case 'acknowledged':
         return
       default:

@@ -98,6 +98,9 @@ export function createLines(
       case 'schema':
         say(`schema ${event.table}: version ${event.version}${event.changes.length > 0 ? ` (${event.changes.join(', ')})` : ''}`)
         return
+      case 'held':
+        say(`HELD ${event.table}: ${event.changes.join(', ')}; warehouses ${heldText(event)}`)
+        return
       case 'registered': {
         if (event.filesAdded + event.filesRemoved === 0) return
         const files = `${counted(event.filesAdded, 'file')} added, ${countText(event.filesRemoved)} removed`
@@ -119,6 +122,9 @@ export function createLines(
   }
   return { emit, close: () => undefined }
 }
+
+const heldText = ({ shown }: Extract<ProgressEvent, { kind: 'held' }>): string =>
+  shown === 0 ? 'do not show it' : `stay at schema version ${shown}`
 
 function ofTotal({ rows, total, chunks }: Extract<ProgressEvent, { kind: 'snapshot' }>): string {
   const share = chunks.planned === 0 ? '' : `, chunk ${chunks.done} of ${chunks.planned}`

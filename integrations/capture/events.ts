@@ -1,6 +1,7 @@
 /** What capture reports while it works: facts for people and metrics, never a row value. Counters are totals of this attempt. */
 import type { Position, Reject, TableName } from '../../connectors/change.ts'
 import type { CommitKind } from '../land/log/commit.ts'
+import type { HeldTable } from '../register/held-tables.ts'
 
 export type CaptureEvent =
   /** A named step begins (`prepare`, `claim`, `sweep`, `snapshot`, `follow`); `detail` for people. */
@@ -43,6 +44,8 @@ export type CaptureEvent =
       readonly rejects: number
     }
   | { readonly kind: 'schema'; readonly table: TableName; readonly version: number; readonly changes: readonly string[] }
+  /** A table that warehouses do not show as the lake has it, until a person accepts. */
+  | ({ readonly kind: 'held' } & HeldTable)
   | { readonly kind: 'acknowledged'; readonly position: Position }
   /** Rows that the commit just made has kept aside under `on_bad_value: reject`, per table and column. Not a total. */
   | { readonly kind: 'rejects'; readonly table: TableName; readonly column: string; readonly rows: number }

@@ -113,6 +113,18 @@ export function covers(schema: TableSchema, source: SourceTable): boolean {
   )
 }
 
+/** Whether rows of this shape are what the schema version shows: the same columns by name and type, and the same key. */
+export function sameShape(schema: TableSchema, source: SourceTable): boolean {
+  const live = schema.columns.filter((column) => !column.dropped)
+  const key = schema.key.map((physical) => live.find((column) => column.physical === physical)?.id)
+  const said = (columns: readonly (SourceColumn | Column)[]): string =>
+    columns
+      .map(({ id, name, type }) => JSON.stringify([id, name, typeName(type)]))
+      .toSorted()
+      .join()
+  return schema.id === source.id && said(live) === said(source.columns) && key.join() === source.key.join()
+}
+
 /**
  * The stream shows columns at a position below the one from which a catalogue read ahead of it had dated them: rows from
  * there on carry their own values. Null when nothing is to be dated back.

@@ -8,6 +8,7 @@ import type { Environment, FlushPolicy, Prepared, Source } from '../../connector
 import type { Lander } from '../land/lander.ts'
 import type { LogState } from '../land/log/commit.ts'
 import type { CommitLog } from '../land/log/log.ts'
+import { APPLY_EVERYTHING, type SchemaPolicies } from '../register/schema-policy.ts'
 import type { Emit } from './events.ts'
 import { type AfterCut, type FollowEnd, follow } from './follow.ts'
 import { sourceTableOf } from './physical-columns.ts'
@@ -29,6 +30,8 @@ export type ReplicationOptions = {
   readonly catalogueMs: number
   readonly readers: number
   readonly maxSnapshotAgeMs: number
+  /** What is done about changes of shape. Default: they are applied. */
+  readonly policies?: SchemaPolicies
   readonly environment: Environment
   readonly emit: Emit
 }
@@ -61,10 +64,12 @@ async function session(options: ReplicationOptions, signal: AbortSignal): Promis
   const request = { from: state.position, identity: state.source, epoch, takeOver: options.takeOver }
   const prepared = await source.prepare(request, signal, (message) => emit({ kind: 'waiting', message }))
   let wake: () => void = () => undefined
-  const schemas = new SchemaKeeper(log, emit, (table, reason) => {
+  const onResync = (table: TableName, reason: string): void => {
     emit({ kind: 'warning', message: `"${table}" gets a new snapshot: ${reason}` })
     wake()
-  })
+  }
+  const schemas = new SchemaKeeper({ log, policies: options.policies ?? APPLY_EVERYTHING, emit, onResync })
+  await schemas.review(new Set(prepared.tables.map(({ table }) => table)), signal)
   await takeUp(schemas, log, prepared, epoch, signal)
 
   const scope = new Set(prepared.tables.map(({ table }) => table))

@@ -1,25 +1,46 @@
 /**
  * Keeps the table book and the log in step: every shape that the catalogue or the stream shows becomes a committed schema
- * version before a file is written under it, and tables whose landed rows it made stale are queued for a new snapshot.
+ * version before a file is written under it, accepted or held as the policies say, and tables whose landed rows it made stale are
+ * queued for a new snapshot.
  */
 import type { Position, SourceTable, TableName, TableSchema } from '../../connectors/change.ts'
-import type { TableCommit } from '../land/log/commit.ts'
+import type { LogState, TableCommit, TableState } from '../land/log/commit.ts'
 import type { CommitDraft, CommitLog } from '../land/log/log.ts'
+import { heldTable } from '../register/held-tables.ts'
+import { schemaChanges } from '../register/schema-changes.ts'
+import {
+  acceptedSchema,
+  decide,
+  judge,
+  refusal,
+  type SchemaPolicies,
+  type SchemaPolicy,
+  strictest,
+} from '../register/schema-policy.ts'
 import type { Emit } from './events.ts'
-import type { SchemaDifference } from './physical-columns.ts'
+import { type SchemaDifference, sameShape } from './physical-columns.ts'
 import { snapshotWanted } from './snapshot-wanted.ts'
 import { encodeTokens, rowsRewritten } from './storage-token.ts'
 import { TableBook } from './table-book.ts'
 
+export type SchemaKeeperOptions = {
+  readonly log: CommitLog
+  readonly policies: SchemaPolicies
+  readonly emit: Emit
+  readonly onResync: (table: TableName, reason: string) => void
+}
+
 export class SchemaKeeper {
   readonly #log: CommitLog
   readonly #book: TableBook
+  readonly #policies: SchemaPolicies
   readonly #emit: Emit
   readonly #onResync: (table: TableName, reason: string) => void
 
-  constructor(log: CommitLog, emit: Emit, onResync: (table: TableName, reason: string) => void) {
+  constructor({ log, policies, emit, onResync }: SchemaKeeperOptions) {
     this.#log = log
     this.#book = new TableBook(log.state())
+    this.#policies = policies
     this.#emit = emit
     this.#onResync = onResync
   }
@@ -36,7 +57,10 @@ export class SchemaKeeper {
     return this.#book.versionFor(source)
   }
 
-  /** Tables that the log does not know yet, and the place where the source's log is taken up: one commit. */
+  /**
+   * Tables that the log does not know yet, and the place where the source's log is taken up: one commit. The tables of the first
+   * commit are what was asked for; later ones are added under their policy.
+   */
   async begin(
     tables: readonly SourceTable[],
     begin: Pick<CommitDraft, 'position' | 'source'>,
@@ -44,44 +68,135 @@ export class SchemaKeeper {
     signal: AbortSignal,
   ): Promise<void> {
     const added = tables.filter(({ table }) => this.#book.latest(table) === null)
+    const first = Object.keys(this.#log.state().tables).length === 0
     const schemas = added.map((table) => this.#book.note(table, position).schema)
-    const commits: Record<TableName, TableCommit> = Object.fromEntries(schemas.map((schema) => [schema.table, { schema }]))
+    const commits: Record<TableName, TableCommit> = Object.fromEntries(
+      schemas.map((schema) => [schema.table, { schema, ...(first ? {} : this.#hold(undefined, schema)) }]),
+    )
     await this.#log.append(() => ({ kind: 'schema', ...begin, tables: commits }), signal)
-    for (const { table, version } of schemas) this.#emit({ kind: 'schema', table, version, changes: ['table added'] })
+    for (const { table, version } of schemas) {
+      this.#emit({ kind: 'schema', table, version, changes: ['table added'] })
+      this.#tellHeld(table)
+    }
+  }
+
+  /**
+   * What waited for a person and need not any more, because the configuration says `apply` now. Tells of what still waits.
+   * `present`: the tables that the source has.
+   */
+  async review(present: ReadonlySet<TableName>, signal: AbortSignal): Promise<void> {
+    const tables = Object.keys(this.#log.state().tables) as TableName[]
+    const accepting = (state: LogState): Record<TableName, TableCommit> => {
+      const commits = tables.map((table) => [table, this.#acceptNow(state.tables[table], table, present)] as const)
+      return Object.fromEntries(commits.filter((each): each is [TableName, TableCommit] => each[1] !== null))
+    }
+    if (Object.keys(accepting(this.#log.state())).length > 0) {
+      await this.#log.append((state) => ({ kind: 'schema', tables: accepting(state) }), signal)
+    }
+    for (const table of tables) {
+      if (!(table in this.#log.state().tables)) this.#book.forget(table)
+      this.#tellHeld(table)
+    }
   }
 
   /** Takes note of one table's shape; `rewritten` when the source knows that stored rows changed without events. */
   async note(source: SourceTable, position: Position, signal: AbortSignal, rewritten = false): Promise<void> {
-    const before = this.#book.latest(source.table)
+    const { table } = source
+    const before = this.#book.latest(table)
     const { schema, differences, resync } = this.#book.note(source, position)
     const stale = before !== null && (resync || rewritten)
-    if (schema === before && !stale) return
-    // One commit says both: a crash after it still finds the table in need of a snapshot.
-    await this.#log.append((state) => {
-      const step = stale ? { snapshot: snapshotWanted(state.tables[source.table]) } : {}
-      return { kind: 'schema', tables: { [source.table]: { ...(schema === before ? {} : { schema }), ...step } } }
-    }, signal)
+    if (schema !== before || stale) {
+      // One commit says both: a crash after it still finds the table in need of a snapshot.
+      await this.#log.append((state) => {
+        const known = state.tables[table]
+        const step = stale ? { snapshot: snapshotWanted(known) } : {}
+        const version = schema === before ? {} : { schema, ...this.#hold(known, schema) }
+        return { kind: 'schema', tables: { [table]: { ...version, ...step } } }
+      }, signal)
+    }
+    await this.#holdEarlier(source, position, signal)
     const changes = differences.map(describe)
-    if (schema !== before) this.#emit({ kind: 'schema', table: source.table, version: schema.version, changes })
-    if (stale) this.#onResync(source.table, changes.join(', ') || 'its rows were rewritten')
+    if (schema !== before) this.#emit({ kind: 'schema', table, version: schema.version, changes })
+    if (schema !== before) this.#tellHeld(table)
+    if (stale) this.#onResync(table, changes.join(', ') || 'its rows were rewritten')
   }
 
   /**
    * Compares the catalogue, read at a cut that the stream has passed, with what the log knows: changes that no row has
-   * shown yet become schema versions; storage that moved without an explanation means a new snapshot.
+   * shown yet become schema versions; storage that moved without an explanation means a new snapshot; tables that are missing
+   * are gone.
    */
   async noteCatalogue(tables: readonly SourceTable[], at: Position, signal: AbortSignal): Promise<void> {
     for (const table of tables) {
       const known = this.#log.state().tables[table.table]
       const latest = this.#book.latest(table.table)
       if (known === undefined || latest === null || at < latest.since) continue
-      const rewritten = rowsRewritten(known.storage, table)
+      // A table that was gone and is back may have changed while nobody looked.
+      const rewritten = rowsRewritten(known.storage, table) || known.gone !== null
       await this.note(table, at, signal, rewritten)
       const storage = encodeTokens(table)
       // A rewrite is explained only by the snapshot that follows, whose start records the new storage.
       if (rewritten || known.storage === null || known.storage === storage) continue
       await this.#log.append(() => ({ kind: 'schema', tables: { [table.table]: { storage } } }), signal)
     }
+    const present = new Set(tables.map(({ table }) => table))
+    const missing = (Object.keys(this.#log.state().tables) as TableName[]).filter((table) => !present.has(table))
+    for (const table of missing) await this.#noteGone(table, at, signal)
+  }
+
+  async #noteGone(table: TableName, at: Position, signal: AbortSignal): Promise<void> {
+    if (this.#log.state().tables[table]?.gone !== null) return
+    const policy = this.#ofDropping(table)
+    if (policy === 'fail') {
+      const change = { kind: 'drop_table', column: null, text: 'table dropped' } as const
+      throw refusal(this.#log.lake.integration, table, judge(table, [change], this.#policies))
+    }
+    const commit: TableCommit = policy === 'apply' ? { dropped: true } : { gone: at }
+    await this.#log.append(() => ({ kind: 'schema', tables: { [table]: commit } }), signal)
+    if (policy === 'apply') this.#book.forget(table)
+    const version = this.#log.state().tables[table]?.schema.version ?? 0
+    this.#emit({ kind: 'schema', table, version, changes: ['table dropped'] })
+    this.#tellHeld(table)
+  }
+
+  #hold(before: TableState | undefined, schema: TableSchema): Pick<TableCommit, 'held'> {
+    const { heldFrom } = decide(this.#log.lake.integration, before, schema, this.#policies)
+    return heldFrom === null ? {} : { held: heldFrom }
+  }
+
+  /** The catalogue had dated a held change; the stream shows rows of another shape than the shown one before that date. */
+  async #holdEarlier(source: SourceTable, position: Position, signal: AbortSignal): Promise<void> {
+    const { table } = source
+    const isEarlier = ({ tables }: LogState): boolean => {
+      const known = tables[table]
+      const shown = known?.shown ?? null
+      const schema = shown === null ? undefined : known?.versions[shown.version]
+      return shown !== null && schema !== undefined && position < shown.until && !sameShape(schema, source)
+    }
+    if (!isEarlier(this.#log.state())) return
+    await this.#log.append(
+      (state) => ({ kind: 'schema', tables: isEarlier(state) ? { [table]: { held: position } } : {} }),
+      signal,
+    )
+  }
+
+  #acceptNow(known: TableState | undefined, table: TableName, present: ReadonlySet<TableName>): TableCommit | null {
+    if (known === undefined) return null
+    if (known.gone !== null && !present.has(table)) return this.#ofDropping(table) === 'apply' ? { dropped: true } : null
+    const { accepted, schema } = known
+    if (accepted >= schema.version) return null
+    const changes = judge(table, schemaChanges(acceptedSchema(known), schema), this.#policies)
+    return strictest(changes) === 'apply' ? { accepted: schema.version } : null
+  }
+
+  #ofDropping(table: TableName): SchemaPolicy {
+    return this.#policies(table, 'drop_table').policy
+  }
+
+  #tellHeld(table: TableName): void {
+    const state = this.#log.state().tables[table]
+    const held = state === undefined ? null : heldTable(table, state)
+    if (held !== null) this.#emit({ kind: 'held', ...held })
   }
 }
 

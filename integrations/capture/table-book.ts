@@ -17,6 +17,11 @@ export class TableBook {
     }
   }
 
+  /** The table is no longer in the log. */
+  forget(table: TableName): void {
+    this.#versions.delete(table)
+  }
+
   tables(): readonly TableName[] {
     return [...this.#versions.keys()]
   }

@@ -19,7 +19,11 @@ export type RelationShape = Pick<TableRegistration, 'schema' | 'boundary' | 'bas
 
 export function relationSql(table: RelationShape, dialect: Dialect, scans: TableScans): RelationSql {
   const names = naming(table.schema, dialect)
-  return { current: newestBaseSql(table, names, scans), changes: historySql(table, names, scans), comments: comments(table.schema) }
+  return {
+    current: newestBaseSql(table, names, scans),
+    changes: historySql(table, names, scans),
+    comments: comments(table.schema),
+  }
 }
 
 function newestBaseSql({ renewed, ...table }: RelationShape, names: Naming, scans: TableScans): string {
@@ -101,11 +105,7 @@ function historySql(table: RelationShape, names: Naming, scans: TableScans): str
 
 /** Change rows that count: above the boundary. Truncates are kept apart, in `floorSql`. */
 function changeRows(table: RelationShape, names: Naming, scans: TableScans, select: readonly string[]): string {
-  return lines(
-    `select ${list(select)}`,
-    `from ${scans.changes}`,
-    `where ${counting(table, names, `${names.op} <> 't'`)}`,
-  )
+  return lines(`select ${list(select)}`, `from ${scans.changes}`, `where ${counting(table, names, `${names.op} <> 't'`)}`)
 }
 
 const counting = (table: RelationShape, names: Naming, condition: string): string =>

@@ -21,6 +21,9 @@ async function lakeOf(given: Given) {
     pending: null,
     // Out of order, as a compaction may list them.
     changes: (await write('changes', given.changes)).toReversed(),
+    accepted: schema.version,
+    shown: null,
+    gone: null,
   }
   const state: LogState = {
     number: 1,

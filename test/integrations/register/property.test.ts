@@ -159,6 +159,9 @@ describe('warehouses show what a plain model of the table holds', () => {
         base: { generation: 1, boundary: model.base.boundary, files: base },
         pending: null,
         changes,
+        accepted: schema.version,
+        shown: null,
+        gone: null,
       }
       const state: LogState = {
         number: ++this.#commit,

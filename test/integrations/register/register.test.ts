@@ -33,6 +33,9 @@ describe('registerCommit', () => {
     base: { generation: 1, boundary: cut(5), files: [base] },
     pending: null,
     changes: [],
+    accepted: 1,
+    shown: null,
+    gone: null,
     ...more,
   })
   const state = (number: number, tables: Readonly<Record<string, TableState>>): LogState => ({
