@@ -2,7 +2,9 @@
 import type { LoadedIntegration } from '../config/integration.ts'
 import type { TableName } from '../connectors/change.ts'
 import { ConnectorError } from '../connectors/errors.ts'
+import { typeName } from '../connectors/logical-type.ts'
 import type { ChangeReader, ObjectStore, Warehouse } from '../connectors/ports.ts'
+import { converter } from '../features/arrow-rows.ts'
 import { sameTable } from '../features/change-lines.ts'
 import type { FeatureView } from '../features/definition.ts'
 import type { SourceTables } from '../features/feed.ts'
@@ -74,7 +76,7 @@ export async function openFeatureLake(
       const warehouse = await openWarehouseAt(place, environment, signal)
       const address = (key: string) => store.address(key)
       const options = { integration: name, schema: SCHEMA, dialect: warehouse.dialect, address, dryRun: true }
-      return lakeSql(view, warehouse, tables, registrationOf(state, options)?.tables ?? [])
+      return lakeSql(view, warehouse, tables, state, registrationOf(state, options)?.tables ?? [])
     },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
@@ -100,6 +102,7 @@ function lakeSql(
   view: FeatureView,
   warehouse: Warehouse,
   tables: SourceTables,
+  state: LogState,
   registered: readonly { readonly table: TableName; readonly relation: string }[],
 ): LakeSql {
   const history = (source: string) => duckdb.identifier(`${source}_history`)
@@ -107,13 +110,39 @@ function lakeSql(
     const relation = registered.find(({ table }) => table === tables.get(source))?.relation ?? source
     return `${SCHEMA}.${duckdb.identifier(`${relation}_changes`)}`
   }
+  const historyOf = (source: string) => {
+    const types = columnTypes(view, source, tables, state)
+    const wallClock = (column: string) => types.get(column) !== 'timestamp(us,UTC)'
+    return `${history(source)} as materialized (\n${historySql(duckdb, { view, source, changes: changes(source), wallClock })}\n)`
+  }
   return {
     warehouse,
     history,
     changes,
-    histories: Object.keys(view.sources).map(
-      (source) => `${history(source)} as materialized (\n${historySql(duckdb, { view, source, changes: changes(source) })}\n)`,
-    ),
+    histories: Object.keys(view.sources).map(historyOf),
     [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),
   }
+}
+
+/**
+ * Types in the lake of a source's columns. Throws `SCHEMA` for one that SQL would not read as the engine does: what the engine
+ * refuses, and numbers in texts, which an engine of SQL might round.
+ */
+function columnTypes(view: FeatureView, source: string, tables: SourceTables, state: LogState): ReadonlyMap<string, string> {
+  const table = tables.get(source)
+  const columns = (table === undefined ? undefined : state.tables[table])?.schema.columns.filter(({ dropped }) => !dropped) ?? []
+  const types = new Map(columns.map(({ name, type }) => [name, typeName(type)]))
+  for (const [column, wanted] of Object.entries(view.sources[source]?.columns ?? {})) {
+    const type = types.get(column)
+    if (type === undefined)
+      throw new ConnectorError('SCHEMA', `Table "${table}" has no column "${column}", which the feature view uses`)
+    converter(`${table}.${column}`, type, wanted)
+    if (type.startsWith('utf8') && (wanted.kind === 'money' || wanted.kind === 'integer')) {
+      throw new ConnectorError(
+        'SCHEMA',
+        `Column "${table}.${column}" is text in the lake; SQL needs a number. Give it one with "columns: {${table}.${column}: {type: 'decimal(38,2)'}}" and run "portage resync"`,
+      )
+    }
+  }
+  return types
 }

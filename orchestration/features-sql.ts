@@ -111,7 +111,7 @@ function literal(value: Stored, type: Type): string {
 async function showHistory(connection: DuckDBConnection, view: FeatureView, source: string, after: number): Promise<void> {
   const known = `(from ${changesOf(source)} where _line < ${after})`
   await connection.run(
-    `create or replace temp table ${historyOf(source)} as ${historySql(duckdb, { view, source, changes: known })}`,
+    `create or replace temp table ${historyOf(source)} as ${historySql(duckdb, { view, source, changes: known, wallClock: () => false })}`,
   )
 }
 

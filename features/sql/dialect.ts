@@ -16,6 +16,8 @@ export type SqlDialect = {
   readonly milliseconds: (column: string) => string
   /** Exact quotient of two integers where the first is a multiple of the second. */
   readonly exactQuotient: (dividend: string, divisor: number) => string
+  /** An expression of type `integer` that ends the statement with the message when it is computed. `column`: any of the row. */
+  readonly refusal: (message: string, column: string) => string
   /** `create` statement of a table function with arguments `as_of_ms` and `known_position`. */
   readonly tableFunction: (options: {
     readonly name: string
@@ -40,6 +42,7 @@ export const duckdb: SqlDialect = {
   // Integer division truncates towards zero: before 1970 that would be the future.
   milliseconds: (column) => `((epoch_us(${column}) - (epoch_us(${column}) % 1000 + 1000) % 1000) // 1000)`,
   exactQuotient: (dividend, divisor) => `(${dividend}) // ${divisor}`,
+  refusal: (message) => `error('${message}')`,
   tableFunction: ({ name, body }) => `create or replace macro ${name}(as_of_ms, known_position) as table\n${body}`,
 }
 
@@ -54,6 +57,8 @@ export const postgres: SqlDialect = {
   boolean: 'boolean',
   milliseconds: (column) => `cast(floor(extract(epoch from ${column}) * 1000) as bigint)`,
   exactQuotient: (dividend, divisor) => `(${dividend}) / ${divisor}`,
+  // Without a column it would be computed, and fail, while the statement is planned.
+  refusal: (message, column) => `cast(concat('${message}', left(cast(${column} as text), 0)) as numeric)`,
   tableFunction: ({ name, columns, body }) =>
     `create or replace function ${name}(as_of_ms bigint, known_position text)\nreturns table (${columnList(postgres, columns)})\nlanguage sql stable as $function$\n${body}\n$function$`,
 }
@@ -70,6 +75,7 @@ export const snowflake: SqlDialect = {
   milliseconds: (column) => `cast(floor(date_part(epoch_microsecond, ${column}) / 1000) as NUMBER(38,0))`,
   // NUMBER division rounds; of a multiple it is exact.
   exactQuotient: (dividend, divisor) => `cast((${dividend}) / ${divisor} as NUMBER(38,0))`,
+  refusal: (message, column) => `cast(concat('${message}', left(cast(${column} as VARCHAR), 0)) as NUMBER(38,0))`,
   tableFunction: ({ name, columns, body }) =>
     `CREATE OR REPLACE FUNCTION ${name}(AS_OF_MS NUMBER(38,0), KNOWN_POSITION VARCHAR)\nRETURNS TABLE (${columnList(snowflake, columns)})\nAS $$\n${body}\n$$`,
 }
@@ -85,6 +91,7 @@ export const spark: SqlDialect = {
   boolean: 'BOOLEAN',
   milliseconds: (column) => `unix_millis(${column})`,
   exactQuotient: (dividend, divisor) => `(${dividend}) div ${divisor}`,
+  refusal: (message) => `cast(raise_error('${message}') as DECIMAL(38,0))`,
   tableFunction: ({ name, columns, body }) =>
     `CREATE OR REPLACE FUNCTION ${name}(as_of_ms BIGINT, known_position STRING)\nRETURNS TABLE (${columnList(spark, columns)})\nRETURN\n${body}`,
 }

@@ -54,13 +54,15 @@ export const featuresCommand: DefineCommand = (context) => {
       examples: [
         ['portage features show client_loans > view.json', 'the definition'],
         ['portage features show client_loans --sql snowflake', 'also: duckdb, postgres, spark'],
+        ['portage features show client_loans --sql duckdb --kind incremental', 'what brings a mart up to date'],
       ],
     })
       .argument('<view>', 'name of a view, canonical JSON file, or module that exports one (module#view)')
       .option('--sql <engine>', 'histories and the function <view>__asof(as_of_ms, known_position)')
-      .action(async (view: string, { sql }: { readonly sql?: string }) => {
+      .option('--kind <kind>', 'only: history, asof, mart (a select), incremental (statements for a table)')
+      .action(async (view: string, { sql, kind }: { readonly sql?: string; readonly kind?: string }) => {
         const { showFeatures } = await import('../features-show.ts')
-        await showFeatures(context, { view, sql })
+        await showFeatures(context, { view, sql, kind })
       }),
   )
   features.addCommand(

@@ -62,7 +62,9 @@ export async function evaluateInPostgres(
     for (const source of Object.keys(view.sources)) {
       const known = `(select * from ${source}_changes where _line < ${after}) known_changes`
       await database.query(`drop table if exists ${source}_history`)
-      await database.query(`create table ${source}_history as ${historySql(postgres, { view, source, changes: known })}`)
+      await database.query(
+        `create table ${source}_history as ${historySql(postgres, { view, source, changes: known, wallClock: () => false })}`,
+      )
     }
     const spine = `select 0 as _row, '${read.entity}' as entity, ${read.asOf}::bigint as as_of_ms, '${position}' as known_position`
     const sql = asofSql(postgres, { view, history: (source) => `${source}_history`, spine })

@@ -4,7 +4,7 @@ create or replace view "loan_history" as
 with keyed as (
   select "_op" as _op, "_position" collate "C" as _position, "_source_committed_at" as _at,
     concat(',', coalesce("_unchanged", ''), ',') as _absent,
-    cast("amount" * 100 as numeric(38, 0)) as "amount",
+    case when "amount" * 100 <> floor("amount" * 100) then cast(concat('expected at most 2 decimals, found more', left(cast("amount" as text), 0)) as numeric) else cast("amount" * 100 as numeric(38, 0)) end as "amount",
     cast("client_id" as text) as "client_id",
     cast("id" as text) as "id",
     cast(floor(extract(epoch from "issued_at") * 1000) as bigint) as "issued_at",
@@ -13,12 +13,18 @@ with keyed as (
 ), truncations as (
   select _position, _at from keyed where _op = 't'
 ), keys as (
-  select distinct "id" from keyed where _op <> 't'
+  select "id", min(_position) as _first, sum(case when _op = 'r' then 1 else 0 end) as _copies
+  from keyed where _op <> 't' group by "id"
+), bases as (
+  select min(_position) as _position, min(_at) as _at from keyed where _op = 'r'
 ), events as (
   select _op, _position, _at, _absent, "amount", "client_id", "id", "issued_at", "status" from keyed where _op <> 't'
   union all
   select 'd', t._position, t._at, ',,', cast(null as numeric(38, 0)), cast(null as text), k."id", cast(null as bigint), cast(null as text)
   from keys k cross join truncations t
+  union all
+  select 'd', b._position, b._at, ',,', cast(null as numeric(38, 0)), cast(null as text), k."id", cast(null as bigint), cast(null as text)
+  from keys k join bases b on k._copies = 0 and k._first < b._position
 ), lives as (
   select *,
     sum(case when _op in ('r', 'c', 'd') then 1 else 0 end) over (partition by "id" order by _position rows between unbounded preceding and current row) as _life,
@@ -53,7 +59,7 @@ with keyed as (
   select "_op" as _op, "_position" collate "C" as _position, "_source_committed_at" as _at,
     concat(',', coalesce("_unchanged", ''), ',') as _absent,
     cast("id" as text) as "id",
-    cast("interest" * 100 as numeric(38, 0)) as "interest",
+    case when "interest" * 100 <> floor("interest" * 100) then cast(concat('expected at most 2 decimals, found more', left(cast("interest" as text), 0)) as numeric) else cast("interest" * 100 as numeric(38, 0)) end as "interest",
     cast("loan_id" as text) as "loan_id",
     cast(floor(extract(epoch from "paid_at") * 1000) as bigint) as "paid_at",
     cast("status" as text) as "status"
@@ -61,12 +67,18 @@ with keyed as (
 ), truncations as (
   select _position, _at from keyed where _op = 't'
 ), keys as (
-  select distinct "id" from keyed where _op <> 't'
+  select "id", min(_position) as _first, sum(case when _op = 'r' then 1 else 0 end) as _copies
+  from keyed where _op <> 't' group by "id"
+), bases as (
+  select min(_position) as _position, min(_at) as _at from keyed where _op = 'r'
 ), events as (
   select _op, _position, _at, _absent, "id", "interest", "loan_id", "paid_at", "status" from keyed where _op <> 't'
   union all
   select 'd', t._position, t._at, ',,', k."id", cast(null as numeric(38, 0)), cast(null as text), cast(null as bigint), cast(null as text)
   from keys k cross join truncations t
+  union all
+  select 'd', b._position, b._at, ',,', k."id", cast(null as numeric(38, 0)), cast(null as text), cast(null as bigint), cast(null as text)
+  from keys k join bases b on k._copies = 0 and k._first < b._position
 ), lives as (
   select *,
     sum(case when _op in ('r', 'c', 'd') then 1 else 0 end) over (partition by "id" order by _position rows between unbounded preceding and current row) as _life,

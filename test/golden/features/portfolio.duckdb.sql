@@ -7,18 +7,24 @@ with keyed as (
     cast("client_id" as varchar) as "client_id",
     cast("id" as varchar) as "id",
     cast("kind" as varchar) as "kind",
-    cast("limit" * 1 as hugeint) as "limit",
+    case when "limit" <> floor("limit") then error('expected at most 0 decimals, found more') else cast("limit" as hugeint) end as "limit",
     ((epoch_us("opened_at") - (epoch_us("opened_at") % 1000 + 1000) % 1000) // 1000) as "opened_at"
   from "account_changes"
 ), truncations as (
   select _position, _at from keyed where _op = 't'
 ), keys as (
-  select distinct "id" from keyed where _op <> 't'
+  select "id", min(_position) as _first, sum(case when _op = 'r' then 1 else 0 end) as _copies
+  from keyed where _op <> 't' group by "id"
+), bases as (
+  select min(_position) as _position, min(_at) as _at from keyed where _op = 'r'
 ), events as (
   select _op, _position, _at, _absent, "client_id", "id", "kind", "limit", "opened_at" from keyed where _op <> 't'
   union all
   select 'd', t._position, t._at, ',,', cast(null as varchar), k."id", cast(null as varchar), cast(null as hugeint), cast(null as bigint)
   from keys k cross join truncations t
+  union all
+  select 'd', b._position, b._at, ',,', cast(null as varchar), k."id", cast(null as varchar), cast(null as hugeint), cast(null as bigint)
+  from keys k join bases b on k._copies = 0 and k._first < b._position
 ), lives as (
   select *,
     sum(case when _op in ('r', 'c', 'd') then 1 else 0 end) over (partition by "id" order by _position rows between unbounded preceding and current row) as _life,
@@ -53,22 +59,28 @@ with keyed as (
   select "_op" as _op, "_position" as _position, "_source_committed_at" as _at,
     concat(',', coalesce("_unchanged", ''), ',') as _absent,
     cast("account_id" as varchar) as "account_id",
-    cast("amount" * 1000 as hugeint) as "amount",
+    case when "amount" * 1000 <> floor("amount" * 1000) then error('expected at most 3 decimals, found more') else cast("amount" * 1000 as hugeint) end as "amount",
     cast("id" as varchar) as "id",
     ((epoch_us("issued_at") - (epoch_us("issued_at") % 1000 + 1000) % 1000) // 1000) as "issued_at",
     "secured" as "secured",
     cast("status" as varchar) as "status",
-    cast("term" as hugeint) as "term"
+    case when "term" <> floor("term") then error('expected at most 0 decimals, found more') else cast("term" as hugeint) end as "term"
   from "loan_changes"
 ), truncations as (
   select _position, _at from keyed where _op = 't'
 ), keys as (
-  select distinct "id" from keyed where _op <> 't'
+  select "id", min(_position) as _first, sum(case when _op = 'r' then 1 else 0 end) as _copies
+  from keyed where _op <> 't' group by "id"
+), bases as (
+  select min(_position) as _position, min(_at) as _at from keyed where _op = 'r'
 ), events as (
   select _op, _position, _at, _absent, "account_id", "amount", "id", "issued_at", "secured", "status", "term" from keyed where _op <> 't'
   union all
   select 'd', t._position, t._at, ',,', cast(null as varchar), cast(null as hugeint), k."id", cast(null as bigint), cast(null as boolean), cast(null as varchar), cast(null as hugeint)
   from keys k cross join truncations t
+  union all
+  select 'd', b._position, b._at, ',,', cast(null as varchar), cast(null as hugeint), k."id", cast(null as bigint), cast(null as boolean), cast(null as varchar), cast(null as hugeint)
+  from keys k join bases b on k._copies = 0 and k._first < b._position
 ), lives as (
   select *,
     sum(case when _op in ('r', 'c', 'd') then 1 else 0 end) over (partition by "id" order by _position rows between unbounded preceding and current row) as _life,
@@ -108,7 +120,7 @@ create or replace view "payment_history" as
 with keyed as (
   select "_op" as _op, "_position" as _position, "_source_committed_at" as _at,
     concat(',', coalesce("_unchanged", ''), ',') as _absent,
-    cast("interest" * 1000 as hugeint) as "interest",
+    case when "interest" * 1000 <> floor("interest" * 1000) then error('expected at most 3 decimals, found more') else cast("interest" * 1000 as hugeint) end as "interest",
     cast("loan_id" as varchar) as "loan_id",
     cast("number" as varchar) as "number",
     ((epoch_us("paid_at") - (epoch_us("paid_at") % 1000 + 1000) % 1000) // 1000) as "paid_at",
@@ -117,12 +129,18 @@ with keyed as (
 ), truncations as (
   select _position, _at from keyed where _op = 't'
 ), keys as (
-  select distinct "loan_id", "number" from keyed where _op <> 't'
+  select "loan_id", "number", min(_position) as _first, sum(case when _op = 'r' then 1 else 0 end) as _copies
+  from keyed where _op <> 't' group by "loan_id", "number"
+), bases as (
+  select min(_position) as _position, min(_at) as _at from keyed where _op = 'r'
 ), events as (
   select _op, _position, _at, _absent, "interest", "loan_id", "number", "paid_at", "status" from keyed where _op <> 't'
   union all
   select 'd', t._position, t._at, ',,', cast(null as hugeint), k."loan_id", k."number", cast(null as bigint), cast(null as varchar)
   from keys k cross join truncations t
+  union all
+  select 'd', b._position, b._at, ',,', cast(null as hugeint), k."loan_id", k."number", cast(null as bigint), cast(null as varchar)
+  from keys k join bases b on k._copies = 0 and k._first < b._position
 ), lives as (
   select *,
     sum(case when _op in ('r', 'c', 'd') then 1 else 0 end) over (partition by "loan_id", "number" order by _position rows between unbounded preceding and current row) as _life,

@@ -7,18 +7,24 @@ with keyed as (
     cast(`client_id` as STRING) as `client_id`,
     cast(`id` as STRING) as `id`,
     cast(`kind` as STRING) as `kind`,
-    cast(`limit` * 1 as DECIMAL(38,0)) as `limit`,
+    case when `limit` <> floor(`limit`) then cast(raise_error('expected at most 0 decimals, found more') as DECIMAL(38,0)) else cast(`limit` as DECIMAL(38,0)) end as `limit`,
     unix_millis(`opened_at`) as `opened_at`
   from `account_changes`
 ), truncations as (
   select _position, _at from keyed where _op = 't'
 ), keys as (
-  select distinct `id` from keyed where _op <> 't'
+  select `id`, min(_position) as _first, sum(case when _op = 'r' then 1 else 0 end) as _copies
+  from keyed where _op <> 't' group by `id`
+), bases as (
+  select min(_position) as _position, min(_at) as _at from keyed where _op = 'r'
 ), events as (
   select _op, _position, _at, _absent, `client_id`, `id`, `kind`, `limit`, `opened_at` from keyed where _op <> 't'
   union all
   select 'd', t._position, t._at, ',,', cast(null as STRING), k.`id`, cast(null as STRING), cast(null as DECIMAL(38,0)), cast(null as BIGINT)
   from keys k cross join truncations t
+  union all
+  select 'd', b._position, b._at, ',,', cast(null as STRING), k.`id`, cast(null as STRING), cast(null as DECIMAL(38,0)), cast(null as BIGINT)
+  from keys k join bases b on k._copies = 0 and k._first < b._position
 ), lives as (
   select *,
     sum(case when _op in ('r', 'c', 'd') then 1 else 0 end) over (partition by `id` order by _position rows between unbounded preceding and current row) as _life,
@@ -53,22 +59,28 @@ with keyed as (
   select `_op` as _op, `_position` as _position, `_source_committed_at` as _at,
     concat(',', coalesce(`_unchanged`, ''), ',') as _absent,
     cast(`account_id` as STRING) as `account_id`,
-    cast(`amount` * 1000 as DECIMAL(38,0)) as `amount`,
+    case when `amount` * 1000 <> floor(`amount` * 1000) then cast(raise_error('expected at most 3 decimals, found more') as DECIMAL(38,0)) else cast(`amount` * 1000 as DECIMAL(38,0)) end as `amount`,
     cast(`id` as STRING) as `id`,
     unix_millis(`issued_at`) as `issued_at`,
     `secured` as `secured`,
     cast(`status` as STRING) as `status`,
-    cast(`term` as DECIMAL(38,0)) as `term`
+    case when `term` <> floor(`term`) then cast(raise_error('expected at most 0 decimals, found more') as DECIMAL(38,0)) else cast(`term` as DECIMAL(38,0)) end as `term`
   from `loan_changes`
 ), truncations as (
   select _position, _at from keyed where _op = 't'
 ), keys as (
-  select distinct `id` from keyed where _op <> 't'
+  select `id`, min(_position) as _first, sum(case when _op = 'r' then 1 else 0 end) as _copies
+  from keyed where _op <> 't' group by `id`
+), bases as (
+  select min(_position) as _position, min(_at) as _at from keyed where _op = 'r'
 ), events as (
   select _op, _position, _at, _absent, `account_id`, `amount`, `id`, `issued_at`, `secured`, `status`, `term` from keyed where _op <> 't'
   union all
   select 'd', t._position, t._at, ',,', cast(null as STRING), cast(null as DECIMAL(38,0)), k.`id`, cast(null as BIGINT), cast(null as BOOLEAN), cast(null as STRING), cast(null as DECIMAL(38,0))
   from keys k cross join truncations t
+  union all
+  select 'd', b._position, b._at, ',,', cast(null as STRING), cast(null as DECIMAL(38,0)), k.`id`, cast(null as BIGINT), cast(null as BOOLEAN), cast(null as STRING), cast(null as DECIMAL(38,0))
+  from keys k join bases b on k._copies = 0 and k._first < b._position
 ), lives as (
   select *,
     sum(case when _op in ('r', 'c', 'd') then 1 else 0 end) over (partition by `id` order by _position rows between unbounded preceding and current row) as _life,
@@ -108,7 +120,7 @@ create or replace view `payment_history` as
 with keyed as (
   select `_op` as _op, `_position` as _position, `_source_committed_at` as _at,
     concat(',', coalesce(`_unchanged`, ''), ',') as _absent,
-    cast(`interest` * 1000 as DECIMAL(38,0)) as `interest`,
+    case when `interest` * 1000 <> floor(`interest` * 1000) then cast(raise_error('expected at most 3 decimals, found more') as DECIMAL(38,0)) else cast(`interest` * 1000 as DECIMAL(38,0)) end as `interest`,
     cast(`loan_id` as STRING) as `loan_id`,
     cast(`number` as STRING) as `number`,
     unix_millis(`paid_at`) as `paid_at`,
@@ -117,12 +129,18 @@ with keyed as (
 ), truncations as (
   select _position, _at from keyed where _op = 't'
 ), keys as (
-  select distinct `loan_id`, `number` from keyed where _op <> 't'
+  select `loan_id`, `number`, min(_position) as _first, sum(case when _op = 'r' then 1 else 0 end) as _copies
+  from keyed where _op <> 't' group by `loan_id`, `number`
+), bases as (
+  select min(_position) as _position, min(_at) as _at from keyed where _op = 'r'
 ), events as (
   select _op, _position, _at, _absent, `interest`, `loan_id`, `number`, `paid_at`, `status` from keyed where _op <> 't'
   union all
   select 'd', t._position, t._at, ',,', cast(null as DECIMAL(38,0)), k.`loan_id`, k.`number`, cast(null as BIGINT), cast(null as STRING)
   from keys k cross join truncations t
+  union all
+  select 'd', b._position, b._at, ',,', cast(null as DECIMAL(38,0)), k.`loan_id`, k.`number`, cast(null as BIGINT), cast(null as STRING)
+  from keys k join bases b on k._copies = 0 and k._first < b._position
 ), lives as (
   select *,
     sum(case when _op in ('r', 'c', 'd') then 1 else 0 end) over (partition by `loan_id`, `number` order by _position rows between unbounded preceding and current row) as _life,
