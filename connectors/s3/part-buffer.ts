@@ -13,9 +13,10 @@ export type PartBuffer = {
   readonly reset: (limit: number) => void
 }
 
-export function createPartBuffer(first: number): PartBuffer {
+/** `reserve`: the object is known to be large, so take the memory at once instead of growing into it. */
+export function createPartBuffer(first: number, reserve = false): PartBuffer {
   let limit = first
-  let held = new Uint8Array(0)
+  let held = new Uint8Array(reserve ? first : 0)
   let length = 0
   return {
     get length() {

@@ -36,7 +36,7 @@ export function openObjectWriter(bucket: Bucket, key: string, outer: AbortSignal
     sending = (async () => (await to).send(part.bytes()))().catch((error: unknown) => {
       failed = { error }
     })
-    filling = spare ?? createPartBuffer(partBytes(started + 1))
+    filling = spare ?? createPartBuffer(partBytes(started + 1), true)
     filling.reset(partBytes(started + 1))
     spare = part
   }
