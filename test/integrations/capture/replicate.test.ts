@@ -1,42 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import { tableName } from '../../../connectors/change.ts'
 import type { LogicalType } from '../../../connectors/logical-type.ts'
-import { MemoryDatabase, type MemoryTransaction } from '../../../connectors/memory/database.ts'
+import type { MemoryDatabase, MemoryTransaction } from '../../../connectors/memory/database.ts'
 import { createMemorySource } from '../../../connectors/memory/source.ts'
 import { openMemoryStore } from '../../../connectors/memory/store.ts'
 import { resyncAll, resyncTables } from '../../../integrations/capture/resync.ts'
 import { openLog } from '../../../integrations/land/log/log.ts'
 import { loadState } from '../../../integrations/land/log/read.ts'
-import { faultyStore } from '../../support/faulty-store.ts'
 import { changePositions, environment, LAKE, lakeRows, runCapture, sourceRows, unnamedFiles } from './capture-harness.ts'
+import { EVENT_BAG, killedAt, LOAN_TABLE, loanBook } from './killed-capture.ts'
 
 const int32: LogicalType = { kind: 'int32' }
 const int64: LogicalType = { kind: 'int64' }
 const text: LogicalType = { kind: 'utf8', format: 'text' }
-const T = 'public.loan'
-const BAG = 'public.event'
+const T = LOAN_TABLE
+const BAG = EVENT_BAG
 
 const memoryStore = () => openMemoryStore(environment)
-
-function loanBook(rows = 30): MemoryDatabase {
-  const database = new MemoryDatabase()
-  database.commit((t) => {
-    t.createTable(T, {
-      columns: [
-        { name: 'id', type: int32 },
-        { name: 'a', type: text },
-        { name: 'b', type: int32 },
-      ],
-      key: ['id'],
-    })
-    t.createTable(BAG, { columns: [{ name: 'x', type: int32 }] })
-  })
-  database.commit((t) => {
-    for (let id = 0; id < rows; id++) t.insert(T, { id, a: `a${id}`, b: id })
-    for (let x = 0; x < rows; x++) t.insert(BAG, { x: x % 5 })
-  })
-  return database
-}
 
 async function same(database: MemoryDatabase, store: ReturnType<typeof openMemoryStore>, ...tables: string[]): Promise<void> {
   for (const table of tables) expect(await lakeRows(store, table)).toEqual(sourceRows(database, table))
@@ -239,32 +219,8 @@ describe('replicate, killed at any call to the store', () => {
   it('has neither hole nor duplicate nor unnamed file after the next run', async () => {
     let calls = Number.POSITIVE_INFINITY
     for (let at = 3; at < calls; at += 5) {
-      const [database, inner] = [loanBook(20), memoryStore()]
-      const store = faultyStore(inner, ({ index }) => (index === at ? { kind: at % 2 === 0 ? 'die' : 'die-after' } : null))
-      let n = 0
-      const work = (): void => {
-        n++
-        database.commit((t) => {
-          t.update(T, { id: n % 20 }, { b: n, a: `n${n}` })
-          t.insert(T, { id: 1000 + n, a: 'x', b: n })
-          t.insert(BAG, { x: n })
-          if (n % 3 === 0) t.delete(T, { id: 1000 + n - 1 })
-        })
-      }
-      const done = await runCapture(database, store, { onEvent: (event) => event.kind === 'commit' && n < 12 && work() }).then(
-        () => true,
-        () => false,
-      )
-      if (done) calls = at
-      work()
-      await runCapture(database, inner)
-      for (const table of [T, BAG])
-        expect(await lakeRows(inner, table), `killed at call ${at}, ${table}`).toEqual(sourceRows(database, table))
-      for (const table of [T, BAG]) {
-        const positions = await changePositions(inner, table)
-        expect(new Set(positions).size, `killed at call ${at}: a change is in two live files`).toBe(positions.length)
-      }
-      expect(await unnamedFiles(inner), `killed at call ${at}`).toEqual([])
+      const inner = memoryStore()
+      if (await killedAt(at, { first: inner, next: inner, judge: inner })) calls = at
     }
     expect(calls).toBeGreaterThan(30)
   }, 120_000)
