@@ -7,12 +7,16 @@ export type SchemaChangePolicy = 'apply' | 'hold' | 'fail'
 
 /** Kinds of schema change that have a policy of their own. */
 export const SCHEMA_CHANGE_KINDS = [
+  'add_table',
+  'drop_table',
+  'recreate_table',
   'add_column',
-  'widen_column',
-  'rename_column',
   'drop_column',
+  'rename_column',
+  'widen_column',
   'narrow_column',
   'change_key',
+  'change_identity',
 ] as const
 export type SchemaChangeKind = (typeof SCHEMA_CHANGE_KINDS)[number]
 
@@ -45,6 +49,15 @@ export type ColumnRule = {
 
 /** Rows of the tables that `pattern` names are carried when `where` is true of them. The last matching pattern counts. */
 export type RowFilter = { readonly pattern: string; readonly at: Place; readonly where: string }
+
+/** The policy of one kind of change for the tables that `pattern` names (`schema.table`). Later rules win. */
+export type SchemaChangeRule = {
+  readonly pattern: string
+  readonly kind: SchemaChangeKind
+  readonly policy: SchemaChangePolicy
+  /** Where it is written, for messages that say what to change. */
+  readonly at: Place
+}
 
 export type RegisterTarget = {
   readonly connection: string
@@ -82,8 +95,8 @@ export type LoadedIntegration = {
   readonly onBadValue: BadValuePolicy
   readonly columns: readonly ColumnRule[]
   readonly rows: readonly RowFilter[]
-  /** What the YAML says; a kind that is absent has the default (add, widen, rename: apply; drop, narrow, key: hold). */
-  readonly schemaChanges: Readonly<Partial<Record<SchemaChangeKind, SchemaChangePolicy>>>
+  /** What the YAML says, for all tables first; a kind that no rule names has its default. */
+  readonly schemaChanges: readonly SchemaChangeRule[]
   readonly reconcile: { readonly everyMs: number } | null
   readonly notify: readonly { readonly connection: string; readonly on: readonly NoticeKind[] }[]
   readonly schedule: { readonly cron: string; readonly retries: number; readonly waitForTrigger: string | null } | null

@@ -104,6 +104,19 @@ const registerTarget = z.strictObject({
 
 const policy = z.enum(['apply', 'hold', 'fail']).optional()
 
+const schemaChanges = z.strictObject({
+  add_table: policy.describe('A table that appears after the first run. Default: apply.'),
+  drop_table: policy.describe('A table that is gone from the source. Default: hold.'),
+  recreate_table: policy.describe('A table of the same name that is another one. Default: hold.'),
+  add_column: policy.describe('Default: apply.'),
+  drop_column: policy.describe('Default: hold.'),
+  rename_column: policy.describe('Default: apply.'),
+  widen_column: policy.describe('A type that holds all that the old one held. Default: apply.'),
+  narrow_column: policy.describe('Any other change of type. Default: hold.'),
+  change_key: policy.describe('Default: hold.'),
+  change_identity: policy.describe('Replica identity. Default: apply.'),
+})
+
 const parts = {
   kind: z.literal('replicate').optional().describe('Default: replicate.'),
   flush: z
@@ -126,20 +139,16 @@ const parts = {
             'Carry only rows for which this is true: columns compared with constants, and, or, not, in, between, is null.',
           ),
         columns: z.record(z.string(), columnRule).optional(),
+        schema_changes: schemaChanges.optional(),
       }),
     )
     .optional()
     .describe('Choices for tables, keyed schema.table; * within a segment; `columns` wins over them.'),
-  schema_changes: z
-    .strictObject({
-      add_column: policy,
-      widen_column: policy,
-      rename_column: policy,
-      drop_column: policy,
-      narrow_column: policy,
-      change_key: policy,
-    })
-    .optional(),
+  schema_changes: schemaChanges
+    .optional()
+    .describe(
+      'What warehouses do about a change of shape in the source: apply follows, hold waits for "portage apply", fail stops the run before any of it is landed.',
+    ),
   reconcile: z.strictObject({ every: duration }).optional(),
   notify: z
     .array(

@@ -1,5 +1,12 @@
 /** From a checked document to the integration that the rest of Portage sees: defaults and units. Pure. */
-import type { ColumnRule, LoadedIntegration, Mask, Place, SchemaChangeKind, SchemaChangePolicy } from './integration.ts'
+import {
+  type ColumnRule,
+  type LoadedIntegration,
+  type Mask,
+  type Place,
+  SCHEMA_CHANGE_KINDS,
+  type SchemaChangeRule,
+} from './integration.ts'
 import type { ColumnRuleDocument, IntegrationDocument } from './schema.ts'
 
 const MINUTE_MS = 60_000
@@ -44,7 +51,7 @@ export function toIntegration(
     rows: Object.entries(document.tables ?? {}).flatMap(([pattern, { where }]) =>
       where === undefined ? [] : [{ pattern, at: place(['tables', pattern, 'where']), where }],
     ),
-    schemaChanges: defined(document.schema_changes ?? {}),
+    schemaChanges: schemaChangeRules(document, place),
     reconcile: document.reconcile === undefined ? null : { everyMs: document.reconcile.every },
     notify: (document.notify ?? []).map(({ connection, on }) => ({
       connection,
@@ -99,8 +106,18 @@ function maskOf(mask: NonNullable<ColumnRuleDocument['mask']>): Mask {
   return { kind: 'partial', keepLast: mask.partial.keep_last }
 }
 
-function defined(
-  policies: Readonly<Partial<Record<SchemaChangeKind, SchemaChangePolicy | undefined>>>,
-): Partial<Record<SchemaChangeKind, SchemaChangePolicy>> {
-  return Object.fromEntries(Object.entries(policies).filter(([, policy]) => policy !== undefined))
+/** For all tables first, so that choices for single tables win. */
+function schemaChangeRules(
+  document: IntegrationDocument,
+  place: (path: readonly PropertyKey[]) => Place,
+): readonly SchemaChangeRule[] {
+  const rules = (pattern: string, changes: IntegrationDocument['schema_changes'], path: readonly PropertyKey[]) =>
+    SCHEMA_CHANGE_KINDS.flatMap((kind) => {
+      const policy = changes?.[kind]
+      return policy === undefined ? [] : [{ pattern, kind, policy, at: place([...path, 'schema_changes', kind]) }]
+    })
+  const ofTables = Object.entries(document.tables ?? {}).flatMap(([table, choice]) =>
+    rules(table, choice.schema_changes, ['tables', table]),
+  )
+  return [...rules('*.*', document.schema_changes, []), ...ofTables]
 }

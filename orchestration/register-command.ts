@@ -1,10 +1,12 @@
 /** Brings the warehouses of an integration to the newest commit; needs the lake, not the source. */
 import { loadState } from '../integrations/land/log/read.ts'
+import { heldTables } from '../integrations/register/held-tables.ts'
 import { registerCommit } from '../integrations/register/register.ts'
 import type { CommandContext } from './command-context.ts'
-import { UsageError } from './exit-codes.ts'
+import { EXIT, UsageError } from './exit-codes.ts'
 import { printRows } from './output.ts'
 import { recordAudit } from './record-audit.ts'
+import { printHeld } from './run-summary.ts'
 import { integrationNamed, openSession } from './session.ts'
 
 export type RegisterCommandOptions = {
@@ -49,6 +51,9 @@ export async function registerNow(context: CommandContext, options: RegisterComm
     ],
     none: '',
   })
+  const held = heldTables(state)
+  await printHeld(context, name, held)
+  if (held.length > 0) context.exit(EXIT.held)
   if (json || !dryRun) return
   for (const { connection, statements } of rows) {
     for (const statement of statements) await context.print(`\n-- ${connection}\n${statement}`)

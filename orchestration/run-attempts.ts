@@ -70,7 +70,8 @@ export async function runCommand(context: CommandContext, options: RunCommandOpt
   }
   if (summary !== null) await printSummary(context, summary, { json: options.json })
   else await context.io.stderr.write(`${integration.name}: stopped in good order; run again to carry on\n`)
-  context.exit(EXIT.ok)
+  // Asked to stop, a run has no verdict; one that ends by itself says that warehouses are kept back.
+  context.exit(summary?.outcome === 'current' && summary.held.length > 0 ? EXIT.held : EXIT.ok)
 }
 
 function isAbort(error: unknown, signal: AbortSignal): boolean {

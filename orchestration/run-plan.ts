@@ -33,6 +33,7 @@ export async function planRun(
     seconds: 0,
     tables: [],
     registered: [],
+    held: [],
     planned,
   }
 }

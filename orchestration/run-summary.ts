@@ -1,4 +1,6 @@
 /** The last thing `run` prints. */
+
+import type { HeldTable } from '../integrations/register/held-tables.ts'
 import type { CommandContext } from './command-context.ts'
 import { bytesText, counted, durationText } from './format/quantities.ts'
 import { renderTable } from './format/table.ts'
@@ -12,12 +14,30 @@ export async function printSummary(
 ): Promise<void> {
   if (json) await printJson(context, summary)
   else for (const line of summaryLines(summary)) await context.print(line)
+  await printHeld(context, summary.integration, summary.held)
   const rejects = summary.tables.filter((table) => table.rejects > 0)
   for (const { table, rejects: rows } of rejects) {
     await context.io.stderr.write(
       `!!! ${counted(rows, 'row')} of ${table} REJECTED: kept with their reason in the lake's rejects/, missing from the table\n`,
     )
   }
+}
+
+/** Tells on standard error of every table that is kept back, and how to go on. */
+export async function printHeld(
+  { io }: Pick<CommandContext, 'io'>,
+  integration: string,
+  held: readonly HeldTable[],
+): Promise<void> {
+  for (const table of held) await io.stderr.write(`!!! ${heldText(table)}\n`)
+  if (held.length === 0) return
+  await io.stderr.write(`!!! "portage plan ${integration}" shows what would change, "portage apply ${integration}" accepts it\n`)
+}
+
+/** One line. Pure. */
+export function heldText({ table, shown, changes }: HeldTable): string {
+  const kept = shown === 0 ? 'not shown' : `shown as of schema version ${shown}`
+  return `${table} is HELD, ${kept}: ${changes.join(', ')}`
 }
 
 /** Pure. */

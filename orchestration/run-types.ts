@@ -5,6 +5,7 @@ import type { Position, TableName } from '../connectors/change.ts'
 import type { Environment, ObjectStore, Source, SourceHealth, Warehouse } from '../connectors/ports.ts'
 import type { CaptureEvent } from '../integrations/capture/events.ts'
 import type { PolicyRules } from '../integrations/capture/policies/rules.ts'
+import type { HeldTable } from '../integrations/register/held-tables.ts'
 
 /**
  * One thing that a person or a metric may want to know. Emitted by `runIntegration`; rendered by `progress.ts`, counted by
@@ -79,6 +80,8 @@ export type RunSummary = {
   readonly seconds: number
   readonly tables: readonly TableSummary[]
   readonly registered: readonly { readonly connection: string; readonly schema: string; readonly commit: number }[]
+  /** Tables that the warehouses do not show as the lake has them, until `portage apply`; empty without a warehouse. */
+  readonly held: readonly HeldTable[]
   /** On a dry run, what would happen, one line each; else empty. */
   readonly planned: readonly string[]
 }

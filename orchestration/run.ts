@@ -7,10 +7,12 @@ import { replicate } from '../integrations/capture/replicate.ts'
 import { commitEvent } from '../integrations/capture/told-log.ts'
 import { openLander } from '../integrations/land/lander.ts'
 import { type CommitLog, openLog } from '../integrations/land/log/log.ts'
+import { heldTables } from '../integrations/register/held-tables.ts'
 import { PARQUET } from './parquet-format.ts'
 import { Registrar } from './registrar.ts'
 import { planRun } from './run-plan.ts'
 import type { ProgressEvent, RunIntegration, RunOptions, RunSummary, TableSummary } from './run-types.ts'
+import { schemaPolicies } from './schema-policies.ts'
 
 /** Shortest time between two looks at the catalogue for changes of shape that no row has shown. */
 const CATALOGUE_MS = 30_000
@@ -72,6 +74,7 @@ export const runIntegration: RunIntegration = async (options, signal, progress) 
       catalogueMs: CATALOGUE_MS,
       readers,
       maxSnapshotAgeMs,
+      policies: schemaPolicies(config),
       environment,
       emit,
     },
@@ -167,6 +170,7 @@ class Summary {
       seconds,
       tables: [...this.#tables.values()].toSorted((a, b) => (a.table < b.table ? -1 : 1)),
       registered,
+      held: registered.length === 0 ? [] : heldTables(log.state()),
       planned: [],
     }
   }

@@ -41,6 +41,11 @@ export function statusLines(status: IntegrationStatus, now: Date): readonly stri
     lines.push(`  shown in  ${connection} ${schema}: ${shown === null ? 'nothing yet' : `commit ${shown}${behind}`}`)
   }
   if (rejects > 0) lines.push(`  !!! ${counted(rejects, 'row')} REJECTED: see the lake's rejects/`)
+  const held = tables.filter((table) => table.held.length > 0)
+  if (held.length > 0) {
+    const names = held.map(({ table }) => table).join(', ')
+    lines.push(`  !!! HELD: ${names}. "portage plan ${integration}" shows what, "portage apply ${integration}" accepts it`)
+  }
   lines.push(...problems.map((problem) => `  !!! ${problem}`))
   if (tables.length > 0) lines.push('', ...tableLines(tables))
   return lines

@@ -4,6 +4,7 @@ import type { TableName } from '../connectors/change.ts'
 import type { ObjectStore, SourceHealth } from '../connectors/ports.ts'
 import type { Commit, LogState, TableState } from '../integrations/land/log/commit.ts'
 import { loadState, readCommits } from '../integrations/land/log/read.ts'
+import { heldTable } from '../integrations/register/held-tables.ts'
 import { continuityProblems } from './continuity.ts'
 import type { Opener } from './open.ts'
 import { scopeOf } from './scope.ts'
@@ -92,7 +93,8 @@ export function tableStatuses(state: LogState): readonly TableStatus[] {
     .sort((a, b) => (a.table < b.table ? -1 : 1))
 }
 
-function tableStatus(table: TableName, { schema, base, pending, changes }: TableState): TableStatus {
+function tableStatus(table: TableName, state: TableState): TableStatus {
+  const { schema, base, pending, changes } = state
   const files = [...(base?.files ?? []), ...changes]
   const positions = files.map(({ maxPosition }) => maxPosition).sort()
   const sum = (of: readonly { readonly rows: number }[]): number => of.reduce((total, { rows }) => total + rows, 0)
@@ -106,7 +108,7 @@ function tableStatus(table: TableName, { schema, base, pending, changes }: Table
     changeRows: sum(changes),
     files: files.length,
     bytes: files.reduce((total, { size }) => total + size, 0),
-    held: [],
+    held: heldTable(table, state)?.changes ?? [],
   }
 }
 

@@ -19,7 +19,6 @@ test('what merely does not happen yet is said by check and does not stop a run',
   using root = scratch({
     'connections.yaml': CONNECTIONS,
     'integrations/loans.yaml': `${LOANS}lake: {connection: mem}
-schema_changes: {drop_column: hold, add_column: apply}
 reconcile: {every: 1h}
 notify: [{connection: mem}]
 schedule: {cron: '*/15 * * * *'}
@@ -27,9 +26,8 @@ schedule: {cron: '*/15 * * * *'}
   })
   const { code, stdout } = await portage(['check', '--config', root.dir])
   expect(code).toBe(0)
-  expect(stdout).toContain('loans: 0 errors, 4 warnings')
-  for (const key of ['schema_changes.drop_column: hold', 'reconcile', 'notify', 'schedule']) {
+  expect(stdout).toContain('loans: 0 errors, 3 warnings')
+  for (const key of ['reconcile', 'notify', 'schedule']) {
     expect(stdout).toContain(`configuration: ${key}`)
   }
-  expect(stdout).not.toContain('add_column')
 })

@@ -20,6 +20,8 @@ import { type Database, sharedPostgres } from '../../support/postgres.ts'
 import { TEST_ENVIRONMENT, testScope } from '../../support/postgres-source.ts'
 import { type Scratch, scratch } from '../../support/scratch.ts'
 
+const APPLY_EVERYTHING = '{drop_table: apply, recreate_table: apply, drop_column: apply, narrow_column: apply, change_key: apply}'
+
 const PORTAGE = fileURLToPath(new URL('../../../bin/portage.mjs', import.meta.url))
 
 export type JobOptions = {
@@ -29,6 +31,12 @@ export type JobOptions = {
   /** More lines of the integration's YAML. */
   readonly more?: string
   readonly source?: string
+  /** More keys of `lake`. */
+  readonly lake?: string
+  /** More environment variables of the commands. */
+  readonly env?: Readonly<Record<string, string>>
+  /** `schema_changes` of the integration. Default: everything is applied. */
+  readonly schemaChanges?: string
 }
 
 export interface Job extends AsyncDisposable {
@@ -68,13 +76,14 @@ export async function openJob(options: JobOptions = {}): Promise<Job> {
     'config/integrations/job.yaml',
     `name: job
 source: {connection: core, tables: ${JSON.stringify(options.tables ?? ['public.*'])}, slot: ${slot}, publication: ${publication}${options.source ?? ''}}
-lake: {connection: lake}
+lake: {connection: lake${options.lake ?? ''}}
 flush: {interval: 100ms}
 register: [{connection: duck, schema: job, every: 200ms}]
+schema_changes: ${options.schemaChanges ?? APPLY_EVERYTHING}
 ${options.more ?? ''}`,
   )
   const args = ['--config', root.path('config'), '--state', root.path('state')]
-  const env = { CORE_URL: db.url }
+  const env = { CORE_URL: db.url, ...options.env }
   const lake = { prefix: 'raw', integration: 'job' } as const
   const job: Job = {
     db,
