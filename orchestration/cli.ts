@@ -1,6 +1,7 @@
 /** The command line: builds the program, runs one command, turns what was thrown into a message and an exit code. */
 import { Command, CommanderError } from 'commander'
 import type { CommandContext, DefineCommand, GlobalOptions } from './command-context.ts'
+import { applyCommand } from './commands/apply.ts'
 import { auditCommand } from './commands/audit.ts'
 import { checkCommand } from './commands/check.ts'
 import { demoCommand } from './commands/demo.ts'
@@ -10,6 +11,7 @@ import { featuresCommand } from './commands/features.ts'
 import { initCommand } from './commands/init.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { listCommand } from './commands/list.ts'
+import { planCommand } from './commands/plan.ts'
 import { queryCommand } from './commands/query.ts'
 import { registerCommand } from './commands/register.ts'
 import { removeCommand } from './commands/remove.ts'
@@ -28,6 +30,8 @@ export const COMMANDS: readonly DefineCommand[] = [
   discoverCommand,
   checkCommand,
   runCommand,
+  planCommand,
+  applyCommand,
   registerCommand,
   statusCommand,
   listCommand,

@@ -93,15 +93,14 @@ export class SchemaKeeper {
     if (Object.keys(accepting(this.#log.state())).length > 0) {
       await this.#log.append((state) => ({ kind: 'schema', tables: accepting(state) }), signal)
     }
-    for (const table of tables) {
-      if (!(table in this.#log.state().tables)) this.#book.forget(table)
-      this.#tellHeld(table)
-    }
+    for (const table of tables) this.#tellHeld(table)
+    this.#forgetRemoved()
   }
 
   /** Takes note of one table's shape; `rewritten` when the source knows that stored rows changed without events. */
   async note(source: SourceTable, position: Position, signal: AbortSignal, rewritten = false): Promise<void> {
     const { table } = source
+    this.#forgetRemoved()
     const before = this.#book.latest(table)
     const { schema, differences, resync } = this.#book.note(source, position)
     const stale = before !== null && (resync || rewritten)
@@ -127,6 +126,7 @@ export class SchemaKeeper {
    * are gone.
    */
   async noteCatalogue(tables: readonly SourceTable[], at: Position, signal: AbortSignal): Promise<void> {
+    this.#forgetRemoved()
     for (const table of tables) {
       const known = this.#log.state().tables[table.table]
       const latest = this.#book.latest(table.table)
@@ -144,6 +144,12 @@ export class SchemaKeeper {
     for (const table of missing) await this.#noteGone(table, at, signal)
   }
 
+  /** Tables that left the log, also by someone else's commit: one of that name is a new table from then on. */
+  #forgetRemoved(): void {
+    const { tables } = this.#log.state()
+    for (const table of this.#book.tables()) if (!(table in tables)) this.#book.forget(table)
+  }
+
   async #noteGone(table: TableName, at: Position, signal: AbortSignal): Promise<void> {
     if (this.#log.state().tables[table]?.gone !== null) return
     const policy = this.#ofDropping(table)
@@ -153,7 +159,6 @@ export class SchemaKeeper {
     }
     const commit: TableCommit = policy === 'apply' ? { dropped: true } : { gone: at }
     await this.#log.append(() => ({ kind: 'schema', tables: { [table]: commit } }), signal)
-    if (policy === 'apply') this.#book.forget(table)
     const version = this.#log.state().tables[table]?.schema.version ?? 0
     this.#emit({ kind: 'schema', table, version, changes: ['table dropped'] })
     this.#tellHeld(table)

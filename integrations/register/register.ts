@@ -7,7 +7,7 @@ export type RegisterCommitOptions = {
   readonly integration: string
   readonly schema: string
   readonly state: LogState
-  readonly store: Pick<ObjectStore, 'address'>
+  readonly store: Pick<ObjectStore, 'address' | 'get'>
   readonly warehouse: Warehouse
   readonly dryRun: boolean
   /** Make everything anew and prove every file, although the warehouse says that it is current. Default: false. */
@@ -43,8 +43,7 @@ export async function registerCommit(options: RegisterCommitOptions, signal: Abo
   }
   const isNewer = before === null || state.number > before
   if (!isNewer && !(repair && state.number === before)) return unchanged
-  const address = (key: string) => store.address(key)
-  const request = registrationOf(state, { integration, schema, dialect: warehouse.dialect, address, dryRun })
+  const request = registrationOf(state, { integration, schema, dialect: warehouse.dialect, store, dryRun })
   if (request === null || (request.tables.length === 0 && before === null)) return unchanged
   const outcome = await warehouse.register(request, signal)
   const relations = request.tables.map((table) => table.relation)

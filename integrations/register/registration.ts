@@ -10,8 +10,8 @@ export type RegistrationOptions = {
   readonly integration: string
   readonly schema: string
   readonly dialect: Dialect
-  /** How the engine addresses an object of the lake. */
-  readonly address: ObjectStore['address']
+  /** How engines address an object of the lake, and how those read it that cannot. */
+  readonly store: Pick<ObjectStore, 'address' | 'get'>
   readonly dryRun: boolean
 }
 
@@ -20,7 +20,8 @@ export type RegistrationOptions = {
  * A table that is kept back is shown as of its last accepted schema version.
  */
 export function registrationOf(state: LogState, options: RegistrationOptions): RegisterRequest | null {
-  const { integration, schema, dialect, address, dryRun } = options
+  const { integration, schema, dialect, store, dryRun } = options
+  const address = (key: string) => store.address(key)
   // Tables still under way take their names already, so that completing one renames nothing.
   const names = stateRelationNames(state)
   const tables = Object.entries(state.tables).flatMap(([name, each]) => {
@@ -51,6 +52,7 @@ export function registrationOf(state: LogState, options: RegistrationOptions): R
     position,
     tables: tables.toSorted((a, b) => (a.relation < b.relation ? -1 : 1)),
     relationSql: (table, scans) => relationSql(table, dialect, scans),
+    readObject: (key, range, signal) => store.get(key, { range, signal }),
     dryRun,
   }
 }

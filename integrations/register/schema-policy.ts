@@ -69,8 +69,12 @@ export function decide(
   const changes = judge(schema.table, schemaChanges(acceptedSchema(before), schema), policies)
   const policy = strictest(changes)
   if (policy === 'fail') throw refusal(integration, schema.table, changes)
-  const nothingShown = before !== undefined && before.accepted > 0 && before.base === null && before.shown === null
-  return { heldFrom: policy === 'hold' && !nothingShown ? schema.since : null, changes }
+  return { heldFrom: policy === 'hold' && !nothingToKeep(before) ? schema.since : null, changes }
+}
+
+/** True of a table that was accepted and whose first copy is not complete: no warehouse shows it yet. */
+export function nothingToKeep(table: TableState | undefined): boolean {
+  return table !== undefined && table.accepted > 0 && table.base === null && table.shown === null
 }
 
 /** The error of a change under `fail`. */

@@ -1,0 +1,84 @@
+/** What a warehouse really has of a table, beside what was registered there. Pure. */
+import { type Column, METADATA_COLUMNS, type TableName } from '../../connectors/change.ts'
+import type { LogicalType } from '../../connectors/logical-type.ts'
+import type { Dialect, WarehouseRelation } from '../../connectors/ports.ts'
+import type { LogState } from '../land/log/commit.ts'
+import { shownTable } from '../land/log/shown.ts'
+import { stateRelationNames } from './registration.ts'
+import { relationColumns } from './relation-columns.ts'
+import { historyName } from './relation-names.ts'
+
+export type ComparedWarehouse = {
+  readonly connection: string
+  readonly schema: string
+  readonly dialect: Dialect
+  /** The log as of the commit that the warehouse shows; null when it shows nothing, or could not be asked. */
+  readonly state: LogState | null
+  readonly relations: readonly WarehouseRelation[]
+}
+
+/** A column as a warehouse has it; `column` null when nothing of ours has that name. */
+export type ColumnInWarehouse = { readonly column: Column | null; readonly name: string; readonly type: string }
+
+type Expected = { readonly column: Column | null; readonly name: string; readonly type: string }
+
+/** The columns of the relation of current rows, as they are now. */
+export function shownColumns(warehouse: ComparedWarehouse, table: TableName): readonly ColumnInWarehouse[] {
+  const expected = expectedRelations(warehouse, table)
+  if (expected === null) return []
+  const ours = new Map(expected.current.map((each) => [each.name.toLowerCase(), each.column]))
+  const found = foundRelation(warehouse, expected.relation)?.columns ?? []
+  return found.map(({ name, type }) => ({ column: ours.get(name.toLowerCase()) ?? null, name, type }))
+}
+
+/** Every way in which the relations of a table are not what was registered. */
+export function relationFindings(warehouse: ComparedWarehouse, table: TableName): readonly string[] {
+  const expected = expectedRelations(warehouse, table)
+  if (expected === null) return []
+  return [
+    ...findings(warehouse, expected.relation, expected.current),
+    ...findings(warehouse, historyName(expected.relation), expected.history),
+  ]
+}
+
+function findings(warehouse: ComparedWarehouse, relation: string, expected: readonly Expected[]): readonly string[] {
+  const subject = `${warehouse.connection} ${warehouse.schema}.${relation}`
+  const found = foundRelation(warehouse, relation)
+  if (found === null) return [`${subject} is missing`]
+  const types = new Map(found.columns.map(({ name, type }) => [name.toLowerCase(), type]))
+  const wrong = expected.flatMap(({ name, type }) => {
+    const now = types.get(name.toLowerCase())
+    if (now === undefined) return [`${subject} has no column "${name}", registered as ${type}`]
+    return now === type ? [] : [`${subject} has column "${name}" as ${now}, registered as ${type}`]
+  })
+  const ours = new Set(expected.map(({ name }) => name.toLowerCase()))
+  const foreign = found.columns.filter(({ name }) => !ours.has(name.toLowerCase()))
+  return [...wrong, ...foreign.map(({ name, type }) => `${subject} has a column "${name}" ${type} that was never registered`)]
+}
+
+function foundRelation({ relations }: ComparedWarehouse, relation: string): WarehouseRelation | null {
+  return relations.find((each) => each.relation.toLowerCase() === relation.toLowerCase()) ?? null
+}
+
+/** Null when the warehouse should not show the table. */
+function expectedRelations({ state, dialect }: ComparedWarehouse, table: TableName) {
+  const known = state?.tables[table]
+  const shown = known === undefined ? null : shownTable(known)
+  const relation = state === null ? undefined : stateRelationNames(state).get(table)
+  if (shown === null || relation === undefined) return null
+  const current: readonly Expected[] = relationColumns(shown.schema).map(({ column, name }) => ({
+    column,
+    name,
+    type: dialect.typeOf(column.type),
+  }))
+  const metadata = METADATA_COLUMNS.map((name) => ({ column: null, name, type: dialect.typeOf(METADATA_TYPES[name]) }))
+  return { relation, current, history: [...metadata, ...current] }
+}
+
+const TEXT: LogicalType = { kind: 'utf8', format: 'text' }
+const METADATA_TYPES: Readonly<Record<(typeof METADATA_COLUMNS)[number], LogicalType>> = {
+  _op: TEXT,
+  _position: TEXT,
+  _source_committed_at: { kind: 'timestamp', utc: true },
+  _unchanged: TEXT,
+}

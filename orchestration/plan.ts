@@ -1,0 +1,117 @@
+/** Reads source, log and warehouses for a schema plan, and asks each warehouse for its DDL. Executes nothing. I/O. */
+import type { LoadedIntegration } from '../config/integration.ts'
+import type { ObjectStore, Warehouse } from '../connectors/ports.ts'
+import { governedSource } from '../integrations/capture/policies/governed-source.ts'
+import type { LogState } from '../integrations/land/log/commit.ts'
+import { loadState } from '../integrations/land/log/read.ts'
+import { registerCommit } from '../integrations/register/register.ts'
+import { acceptedState, type PlanInput, schemaPlan, type TablePlan } from '../integrations/register/schema-plan.ts'
+import type { ComparedWarehouse } from '../integrations/register/warehouse-columns.ts'
+import type { Opener } from './open.ts'
+import { policyRules } from './policies.ts'
+import { schemaPolicies } from './schema-policies.ts'
+import { openSourceOf } from './scope.ts'
+
+export type PlannedWarehouse = {
+  readonly connection: string
+  readonly schema: string
+  /** The commit that it shows; null when nothing is registered, or it could not be asked. */
+  readonly commit: number | null
+  /** What it would run once everything that the plan shows is accepted and copied. */
+  readonly ddl: readonly string[]
+}
+
+export type IntegrationPlan = {
+  readonly integration: string
+  /** Newest commit. */
+  readonly commit: number
+  readonly source: string
+  /** True when something waits for `portage apply`, would after the next run, or would stop it. */
+  readonly held: boolean
+  readonly tables: readonly TablePlan[]
+  readonly warehouses: readonly PlannedWarehouse[]
+  /** What could not be asked, one line each. */
+  readonly problems: readonly string[]
+}
+
+/** Throws only when the lake cannot be read; a source or warehouse that is away becomes a problem, and the plan does without it. */
+export async function planIntegration(
+  integration: LoadedIntegration,
+  opener: Opener,
+  signal: AbortSignal,
+): Promise<IntegrationPlan> {
+  const { name, lake, register } = integration
+  await using store = await opener.store(lake.connection)
+  const place = { prefix: lake.prefix, integration: name }
+  const state = await loadState(store, place, { signal })
+  const problems: string[] = []
+  const attempt = async <Result>(what: string, ask: () => Promise<Result>): Promise<Result | null> => {
+    try {
+      return await ask()
+    } catch (error) {
+      if (signal.aborted) throw error
+      problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+      return null
+    }
+  }
+  const { connection: core } = integration.source
+  const source = await attempt(`source ${core}`, () => readSource(integration, opener, state, problems, signal))
+  await using stack = new AsyncDisposableStack()
+  const asked: { compared: ComparedWarehouse; warehouse: Warehouse; commit: number | null }[] = []
+  for (const { connection, schema } of register) {
+    const found = await attempt(`warehouse ${connection}`, async () => {
+      const warehouse = stack.use(await opener.warehouse(connection))
+      const shown = await warehouse.registered(name, schema, signal)
+      const at = shown?.commit ?? null
+      const registered = at === null ? null : at === state.number ? state : await loadState(store, place, { at, signal })
+      const relations = await warehouse.describe(name, schema, signal)
+      const compared = { connection, schema, dialect: warehouse.dialect, state: registered, relations }
+      return { compared, warehouse, commit: at }
+    })
+    if (found !== null) asked.push(found)
+  }
+  const warehouses = asked.map(({ compared }) => compared)
+  const input: PlanInput = { state, source, policies: schemaPolicies(integration), warehouses }
+  const tables = schemaPlan(input)
+  const planned: PlannedWarehouse[] = []
+  for (const { compared, warehouse, commit } of asked) {
+    const { connection, schema } = compared
+    const target = { integration: name, schema, store, warehouse }
+    const ddl = await attempt(`warehouse ${connection}`, () => ddlOf(target, state, acceptedState(input), signal))
+    planned.push({ connection, schema, commit, ddl: ddl ?? [] })
+  }
+  const held = tables.some((table) => table.held)
+  return { integration: name, commit: state.number, source: core, held, tables, warehouses: planned, problems }
+}
+
+async function readSource(
+  integration: LoadedIntegration,
+  opener: Opener,
+  state: LogState,
+  problems: string[],
+  signal: AbortSignal,
+): Promise<PlanInput['source']> {
+  await using source = governedSource(await openSourceOf(integration, opener, signal), {
+    rules: policyRules(integration, opener),
+    recorded: Object.values(state.tables).map(({ schema }) => schema),
+    warn: (message) => problems.push(message),
+  })
+  return await source.describe(signal)
+}
+
+type Target = {
+  readonly integration: string
+  readonly schema: string
+  readonly store: ObjectStore
+  readonly warehouse: Warehouse
+}
+
+/** The statements of a registration with everything accepted that one of the log as it is would not run. */
+async function ddlOf(target: Target, now: LogState, then: LogState, signal: AbortSignal): Promise<readonly string[]> {
+  const statements = async (state: LogState): Promise<readonly string[]> => {
+    const next = { ...state, number: now.number + 1 }
+    return (await registerCommit({ ...target, state: next, dryRun: true }, signal)).statements
+  }
+  const without = new Set(await statements(now))
+  return (await statements(then)).filter((statement) => !without.has(statement))
+}
