@@ -1,12 +1,12 @@
 /** Can the bucket hold a lake? Tries every call that a run makes, on objects of its own, and lists all that is wrong. */
-import { HeadBucketCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
+import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
 import { ConnectorError } from '../errors.ts'
 import type { Problem } from '../ports.ts'
 import type { Bucket } from './bucket.ts'
 import { putBytes } from './conditional-put.ts'
 import { IGNORED, IGNORED_CURE, probeKey } from './conditions.ts'
 import { deleteObjects } from './deletion.ts'
-import { diagnose, statusOf, throwIfAborted } from './failure.ts'
+import { diagnose, throwIfAborted } from './failure.ts'
 import { listObjects } from './listing.ts'
 import { startUpload } from './multipart.ts'
 import { readObject } from './read.ts'
@@ -29,28 +29,16 @@ export async function checkBucket(bucket: Bucket, signal: AbortSignal): Promise<
     // Without a bucket, a connection or credentials every other call would say the same.
     return finding.code === 'PRIVILEGE'
   }
-  if (await look('s3:ListBucket', () => exists(bucket, signal))) {
+  // Not HeadBucket: the answer to a HEAD does not say what is wrong.
+  if (await look('s3:ListBucket', () => lists(bucket, signal))) {
     const key = probeKey('')
     await look('s3:PutObject', () => puts(bucket, key, signal))
     await look('s3:PutObject', () => uploads(bucket, key, signal))
     await look('s3:GetObject', () => reads(bucket, key, signal))
-    await look('s3:ListBucket', () => lists(bucket, signal))
     await look('s3:DeleteObject', async () => deleteObjects(bucket, [key], signal).then(() => null))
   }
   const problems = findings.map(({ problem, cure }) => ({ severity: 'error' as const, subject: bucket.name, problem, cure }))
   return problems.length > 0 ? problems : leftovers(bucket, signal)
-}
-
-async function exists(bucket: Bucket, signal: AbortSignal): Promise<null> {
-  return bucket.attempts({ ...bucket.attempted('s3:ListBucket', bucket.name), signal }, async (abortSignal) => {
-    try {
-      await bucket.client.send(new HeadBucketCommand({ Bucket: bucket.options.bucket }), { abortSignal })
-      return null
-    } catch (error) {
-      // An answer to HEAD has no body that would name the error.
-      throw statusOf(error) === 404 ? Object.assign(new Error('no bucket', { cause: error }), { name: 'NoSuchBucket' }) : error
-    }
-  })
 }
 
 async function puts(bucket: Bucket, key: string, signal: AbortSignal): Promise<Finding | null> {

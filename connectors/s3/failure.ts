@@ -186,6 +186,12 @@ const CERTIFICATE = /^(?:CERT_|ERR_TLS|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(?:GET
 
 export function diagnose(error: unknown, attempted: Attempted): Diagnosis {
   const found = look(error)
+  // Before the name: the SDK calls a dropped connection a TimeoutError.
+  const socket = found.status === 0 ? BY_SOCKET[found.code] : undefined
+  if (socket !== undefined) {
+    const cure = `Check endpoint and region in ${CONNECTION_FILE}, network and firewall`
+    return { code: 'CONNECTION', problem: `${attempted.place}: ${socket} (${found.code})`, cure, transient: true }
+  }
   const meaning = meaningOf(found)
   const name = found.status > 0 && found.name !== '' ? ` (${found.status} ${found.name})` : ''
   if (meaning !== null) {
@@ -201,11 +207,6 @@ export function diagnose(error: unknown, attempted: Attempted): Diagnosis {
       cure,
       transient: false,
     }
-  }
-  const socket = BY_SOCKET[found.code]
-  if (socket !== undefined) {
-    const cure = `Check endpoint and region in ${CONNECTION_FILE}, network and firewall`
-    return { code: 'CONNECTION', problem: `${attempted.place}: ${socket} (${found.code})`, cure, transient: true }
   }
   const what = name === '' ? found.name || 'an error' : name.slice(2, -1)
   return { code: 'STORE', problem: `the store answered ${what}`, cure: '"portage check" tries every call', transient: false }

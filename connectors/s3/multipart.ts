@@ -2,12 +2,14 @@
  * A multipart upload: parts one after the other, completed with `If-None-Match: *`. Amazon S3 User Guide, "Uploading and
  * copying objects using multipart upload": at most 10,000 parts of 5 MiB to 5 GiB, the last one may be smaller.
  */
+import { crc32 } from 'node:zlib'
 import {
   AbortMultipartUploadCommand,
   type CompletedPart,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
-  paginateListParts,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { ConnectorError } from '../errors.ts'
@@ -49,20 +51,25 @@ export async function startUpload(bucket: Bucket, key: string, signal: AbortSign
   const checked = bucket.options.checksums === 'when_supported'
   const create = {
     ...writeFields(bucket, key, token),
-    ...(checked ? ({ ChecksumAlgorithm: 'CRC32', ChecksumType: 'COMPOSITE' } as const) : {}),
+    // Of the whole object and not of its parts: a reader can check it.
+    ...(checked ? ({ ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' } as const) : {}),
   }
-  const { UploadId: id } = await bucket.attempts(request, (abortSignal) =>
-    bucket.client.send(new CreateMultipartUploadCommand(create), { abortSignal }),
-  )
+  let begun = 0
+  const { UploadId: id } = await bucket.attempts(request, (abortSignal) => {
+    begun += 1
+    return bucket.client.send(new CreateMultipartUploadCommand(create), { abortSignal })
+  })
   const place = { Bucket: bucket.options.bucket, Key: bucket.keyIn(key), UploadId: id }
   const parts: SentPart[] = []
   let size = 0
+  let checksum = 0
 
   const finish = async (abortSignal: AbortSignal): Promise<unknown> => {
     const send = (tags: ReadonlyMap<number, string>) => {
       const completed = parts.map((part) => completedPart(part, tags))
-      const command = new CompleteMultipartUploadCommand({ ...place, IfNoneMatch: '*', MultipartUpload: { Parts: completed } })
-      return bucket.client.send(command, { abortSignal })
+      const input = { ...place, IfNoneMatch: '*', MultipartUpload: { Parts: completed } }
+      const whole = checked ? ({ ChecksumCRC32: crcText(checksum), ChecksumType: 'FULL_OBJECT' } as const) : {}
+      return bucket.client.send(new CompleteMultipartUploadCommand({ ...input, ...whole }), { abortSignal })
     }
     try {
       return await send(new Map())
@@ -79,14 +86,15 @@ export async function startUpload(bucket: Bucket, key: string, signal: AbortSign
       const number = parts.length + 1
       const input = { ...place, PartNumber: number, Body: bytes, ContentLength: bytes.length }
       const command = { ...input, ...(checked ? ({ ChecksumAlgorithm: 'CRC32' } as const) : {}) }
-      const { ETag = '', ChecksumCRC32: checksum } = await bucket.attempts({ ...request, bytes: bytes.length }, (abortSignal) =>
+      const { ETag = '', ChecksumCRC32: stored } = await bucket.attempts({ ...request, bytes: bytes.length }, (abortSignal) =>
         bucket.client.send(new UploadPartCommand(command), { abortSignal }),
       )
-      parts.push({ PartNumber: number, size: bytes.length, ETag, checksum })
+      parts.push({ PartNumber: number, size: bytes.length, ETag, checksum: stored })
       size += bytes.length
+      checksum = crc32(bytes, checksum)
     },
-    complete: () =>
-      writeOnce({
+    complete: async () => {
+      const outcome = await writeOnce({
         bucket,
         key,
         token,
@@ -98,20 +106,50 @@ export async function startUpload(bucket: Bucket, key: string, signal: AbortSign
         alsoDoubtful: (error) => nameOf(error) === 'NoSuchUpload',
         // Without metadata nothing tells two uploads apart. Data keys are used by one writer only.
         isOurs: async () => true,
-      }),
-    abort: async () => {
-      const subject = { ...bucket.attempted('s3:AbortMultipartUpload', objectSubject(key)) }
-      try {
-        await bucket.attempts(subject, (abortSignal) =>
-          bucket.client.send(new AbortMultipartUploadCommand(place), { abortSignal }),
-        )
-      } catch (error) {
-        if (nameOf(error instanceof ConnectorError ? error.cause : error) === 'NoSuchUpload') return
-        const reason = error instanceof Error ? error.message : String(error)
-        bucket.environment.log('warn', `${subject.subject}: its upload could not be aborted`, { reason })
-      }
+      })
+      if (outcome === 'created' && begun > 1) await dropUploads(bucket, place, null)
+      return outcome
     },
+    abort: () => dropUploads(bucket, place, begun > 1 ? null : (id ?? null)),
   }
+}
+
+/**
+ * Has the store drop the parts of one upload, or of all uploads of the key: when the answer to the first request was lost
+ * there is one that nobody can name. Never fails: `check` tells of what stays.
+ */
+async function dropUploads(bucket: Bucket, place: Place, id: string | null): Promise<void> {
+  const { Bucket, Key } = place
+  const request = bucket.attempted('s3:AbortMultipartUpload', objectSubject(bucket.keyOf(Key) ?? Key))
+  try {
+    for (const UploadId of id === null ? await openUploads(bucket, place) : [id]) {
+      await bucket.attempts(request, async (abortSignal) => {
+        try {
+          await bucket.client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }), { abortSignal })
+        } catch (error) {
+          if (nameOf(error) !== 'NoSuchUpload') throw error
+        }
+      })
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    bucket.environment.log('warn', `${request.subject}: its upload could not be aborted`, { reason })
+  }
+}
+
+async function openUploads(bucket: Bucket, { Bucket, Key }: Place): Promise<readonly string[]> {
+  const request = bucket.attempted('s3:ListBucketMultipartUploads', bucket.name)
+  const { Uploads: open = [] } = await bucket.attempts(request, (abortSignal) =>
+    bucket.client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: Key }), { abortSignal }),
+  )
+  return open.flatMap(({ Key: of, UploadId: id }) => (of === Key && id !== undefined ? [id] : []))
+}
+
+/** As S3 writes it: four bytes, most significant first, in base64. */
+function crcText(checksum: number): string {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(checksum)
+  return bytes.toString('base64')
 }
 
 function completedPart(part: SentPart, tags: ReadonlyMap<number, string>): CompletedPart {
@@ -132,12 +170,21 @@ async function storedTags(
   abortSignal: AbortSignal,
 ): Promise<ReadonlyMap<number, string>> {
   const tags = new Map<number, string>()
-  for await (const { Parts: stored = [] } of paginateListParts({ client: bucket.client }, place, { abortSignal })) {
+  // Not the SDK's paginator: it goes on as long as there is a marker, and the last page has one too.
+  for (let marker: string | undefined, more = true; more; ) {
+    const command = new ListPartsCommand({ ...place, ...(marker === undefined ? {} : { PartNumberMarker: marker }) })
+    const {
+      Parts: stored = [],
+      IsTruncated: truncated,
+      NextPartNumberMarker: next,
+    } = await bucket.client.send(command, { abortSignal })
     for (const { PartNumber: number = 0, ETag: tag = '', Size: size, ChecksumCRC32: checksum } of stored) {
       const sent = parts[number - 1]
       if (sent === undefined || sent.size !== size || (checksum !== undefined && sent.checksum !== checksum)) continue
       tags.set(number, tag)
     }
+    more = truncated === true && next !== undefined
+    marker = next
   }
   if (tags.size === parts.length) return tags
   const subject = `Object in ${bucket.name}: upload of ${parts.length} parts`
