@@ -79,6 +79,8 @@ export type ChecksumRequest = {
   readonly key: readonly number[]
   /** A bucket is named by so many leading hex digits of the MD5 of the rendered key. */
   readonly digits: number
+  /** Only rows whose key's MD5 begins with one of these. Default: all. */
+  readonly prefixes?: readonly string[]
 }
 
 /** By bucket: rows, and the sum of the leading 60 bits of each row's MD5. */
@@ -193,6 +195,8 @@ export type StoredObject = { readonly key: string; readonly size: number; readon
 export interface ObjectWriter extends AsyncDisposable {
   readonly key: string
   readonly bytesWritten: number
+  /** Memory that its unsent bytes take. Absent: none to speak of. */
+  readonly buffered?: number
   /** The chunk may be reused by the caller after the promise settles. Awaiting it is the back-pressure. */
   write(chunk: Uint8Array): Promise<void>
   /** Publishes the object if the key is absent, durably; throws `STORE` when the key exists. */
@@ -295,6 +299,12 @@ export type RegisterRequest = {
   readonly integration: string
   /** Pure generator of the relations for this warehouse's dialect; an engine that evaluates the rules itself ignores it. */
   readonly relationSql: (table: TableRegistration, scans: TableScans) => RelationSql
+  /** Bytes [start, end) of an object of the lake, null when it is gone: for engines that cannot open an address themselves. */
+  readonly readObject: (
+    key: string,
+    range: { readonly start: number; readonly end: number },
+    signal: AbortSignal,
+  ) => Promise<Uint8Array | null>
   /** Target schema (database in Hive). */
   readonly schema: string
   readonly commit: number

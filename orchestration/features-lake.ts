@@ -74,8 +74,7 @@ export async function openFeatureLake(
     openSql: async () => {
       const place = { store, prefix: lake.prefix, integration: name, at: state.number, schema: SCHEMA }
       const warehouse = await openWarehouseAt(place, environment, signal)
-      const address = (key: string) => store.address(key)
-      const options = { integration: name, schema: SCHEMA, dialect: warehouse.dialect, address, dryRun: true }
+      const options = { integration: name, schema: SCHEMA, dialect: warehouse.dialect, store, dryRun: true }
       return lakeSql(view, warehouse, tables, state, registrationOf(state, options)?.tables ?? [])
     },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),

@@ -30,7 +30,10 @@ export async function openWarehouseAt(
   const state = await loadState(store, { prefix, integration }, { at, signal })
   const directory = join(environment.stateDir, 'at', randomUUID())
   const remove = () => rm(directory, { recursive: true, force: true })
-  const warehouse = await openDuckdbWarehouse({}, { ...environment, stateDir: directory })
+  const warehouse = await openDuckdbWarehouse(
+    { cache: join(environment.stateDir, 'lake') },
+    { ...environment, stateDir: directory },
+  )
   try {
     await registerCommit({ integration, schema, state, store, warehouse, dryRun: false }, signal)
   } catch (error) {

@@ -11,6 +11,7 @@ import {
   readLedger,
   recordCommit,
 } from './ledger.ts'
+import type { LocalCopies } from './local-copies.ts'
 import { proveRows } from './proof.ts'
 import { dropRelation, planRegistration } from './registration-plan.ts'
 import { refuseForeignFormats } from './scan.ts'
@@ -24,17 +25,20 @@ const NOTHING: RegisterOutcome = { statements: [], filesAdded: 0, filesRemoved: 
  */
 export async function register(
   file: ViewsFile,
-  request: RegisterRequest,
+  copies: LocalCopies,
+  given: RegisterRequest,
   environment: Environment,
   signal: AbortSignal,
 ): Promise<RegisterOutcome> {
-  refuseForeignFormats(request)
-  if (request.dryRun) {
+  refuseForeignFormats(given)
+  if (given.dryRun) {
+    const request = await copies.localize(given, signal)
     await using database = await file.read()
     const before = database === null ? EMPTY_LEDGER : await readLedger(database, request)
     if (isPast(request, before)) return NOTHING
     return planRegistration(request, before, before.commit === request.commit)
   }
+  const request = await copies.localize(given, signal, await isRepair(file, given))
   let outcome = NOTHING
   await file.replace(signal, (next) =>
     interruptible(next, signal, `registration of ${request.integration} at commit ${request.commit}`, async () => {
@@ -81,6 +85,12 @@ export async function unregister(
     }),
   )
   return done
+}
+
+/** The commit that is shown already, asked for again: what is there is not trusted. */
+async function isRepair(file: ViewsFile, request: RegisterRequest): Promise<boolean> {
+  await using database = await file.read().catch(() => null)
+  return database !== null && (await readLedger(database, request)).commit === request.commit
 }
 
 const isPast = (request: RegisterRequest, before: Ledger): boolean => before.commit !== null && before.commit > request.commit

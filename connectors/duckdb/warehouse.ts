@@ -5,7 +5,8 @@ import { check } from './check.ts'
 import { describeRelations } from './describe.ts'
 import { DUCKDB_DIALECT } from './dialect.ts'
 import { readRegistered } from './ledger.ts'
-import { type DuckdbOptions, viewsPath } from './options.ts'
+import { localCopies } from './local-copies.ts'
+import { cacheBytes, cacheDirectory, type DuckdbOptions, viewsPath } from './options.ts'
 import { query } from './query.ts'
 import { register, unregister } from './register.ts'
 import { unload } from './unload.ts'
@@ -23,6 +24,8 @@ export async function openDuckdbWarehouse(options: DuckdbOptions, environment: E
     temporaryDirectory: join(spool, 'spill'),
   }
   const file = viewsFile(viewsPath(options, environment.stateDir), settings, environment)
+  const cache = { directory: cacheDirectory(options, environment.stateDir), maxBytes: cacheBytes(options) }
+  const copies = localCopies(cache, environment)
   return {
     kind: 'duckdb',
     dialect: DUCKDB_DIALECT,
@@ -38,7 +41,7 @@ export async function openDuckdbWarehouse(options: DuckdbOptions, environment: E
       await using database = await file.read()
       return database === null ? [] : await describeRelations(database, { integration, schema })
     },
-    register: (request, signal) => register(file, request, environment, signal),
+    register: (request, signal) => register(file, copies, request, environment, signal),
     query: (sql, signal) => query(file, sql, signal),
     unload: (request, signal) => unload(file, request, spool, signal),
     remove: (request, signal) => unregister(file, request, signal),

@@ -25,7 +25,11 @@ describe('runQuery', () => {
     directory = await mkdtemp(join(tmpdir(), 'portage-query-'))
     warehouse = await openDuckdbWarehouse({}, { ...quietEnvironment(), stateDir: directory })
     const empty = { integration: 'i', schema: 'main', commit: 1, position: 'p' as Position, tables: [], dryRun: false }
-    await warehouse.register({ ...empty, relationSql: () => ({ current: '', changes: '', comments: new Map() }) }, signal)
+    const readObject = async () => null
+    await warehouse.register(
+      { ...empty, readObject, relationSql: () => ({ current: '', changes: '', comments: new Map() }) },
+      signal,
+    )
   })
   afterAll(() => rm(directory, { recursive: true }))
 

@@ -78,6 +78,7 @@ export function warehouseTables(subject: () => WarehouseSubject): WarehouseTable
     position: cut(1000),
     tables,
     relationSql: (each, scans) => relationSql(each, subject().warehouse.dialect, scans),
+    readObject: (key, range, signal) => subject().store.get(key, { range, signal }),
     dryRun: false,
     ...more,
   })

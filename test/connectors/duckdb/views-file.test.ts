@@ -75,6 +75,7 @@ describe('the views file of a DuckDB warehouse', () => {
     position: cut(commit),
     tables,
     relationSql: (table, scans) => relationSql(table, warehouse.dialect, scans),
+    readObject: (key, range, signal) => store.get(key, { range, signal }),
     dryRun: false,
     ...more,
   })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDuckdbWarehouse } from '../../../connectors/duckdb/warehouse.ts'
 import { openFilesystemStore } from '../../../connectors/filesystem/store.ts'
+import { openMemoryStore } from '../../../connectors/memory/store.ts'
 import { warehouseContract } from '../../contracts/warehouse.ts'
 import { quietEnvironment } from '../../support/lake.ts'
 
@@ -14,6 +15,18 @@ warehouseContract('duckdb', async () => {
   return {
     warehouse: await open(),
     store: await openFilesystemStore(join(directory, 'lake'), environment),
+    reopen: open,
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true }),
+  }
+})
+
+warehouseContract('duckdb over a lake that is not on this machine', async () => {
+  const directory = await mkdtemp(join(tmpdir(), "portage it's [a] *-"))
+  const environment = { ...quietEnvironment(), stateDir: directory }
+  const open = () => openDuckdbWarehouse({}, environment)
+  return {
+    warehouse: await open(),
+    store: openMemoryStore(environment),
     reopen: open,
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true }),
   }
