@@ -6,7 +6,18 @@ import { createHash } from 'node:crypto'
 import { ConnectorError } from '../connectors/errors.ts'
 import type { ObjectStore } from '../connectors/ports.ts'
 
-export type AuditKind = 'run.begin' | 'run.end' | 'run.fail' | 'register' | 'schema.apply' | 'remove' | 'features.materialize'
+export type AuditKind =
+  | 'run.begin'
+  | 'run.end'
+  | 'run.fail'
+  | 'register'
+  | 'schema.apply'
+  | 'remove'
+  | 'features.materialize'
+  | 'compact'
+  | 'vacuum'
+  | 'history.drop'
+  | 'reconcile'
 
 export type AuditEvent = {
   readonly number: number

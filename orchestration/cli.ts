@@ -4,6 +4,7 @@ import type { CommandContext, DefineCommand, GlobalOptions } from './command-con
 import { applyCommand } from './commands/apply.ts'
 import { auditCommand } from './commands/audit.ts'
 import { checkCommand } from './commands/check.ts'
+import { compactCommand } from './commands/compact.ts'
 import { demoCommand } from './commands/demo.ts'
 import { devCommand } from './commands/dev.ts'
 import { discoverCommand } from './commands/discover.ts'
@@ -13,6 +14,7 @@ import { inspectCommand } from './commands/inspect.ts'
 import { listCommand } from './commands/list.ts'
 import { planCommand } from './commands/plan.ts'
 import { queryCommand } from './commands/query.ts'
+import { reconcileCommand } from './commands/reconcile.ts'
 import { registerCommand } from './commands/register.ts'
 import { removeCommand } from './commands/remove.ts'
 import { resyncCommand } from './commands/resync.ts'
@@ -33,11 +35,13 @@ export const COMMANDS: readonly DefineCommand[] = [
   planCommand,
   applyCommand,
   registerCommand,
+  reconcileCommand,
   statusCommand,
   listCommand,
   queryCommand,
   inspectCommand,
   featuresCommand,
+  compactCommand,
   removeCommand,
   resyncCommand,
   auditCommand,

@@ -1,5 +1,5 @@
 /** One attempt at running an integration: the log claimed, the lander opened, capture and registration side by side. */
-import type { TableName, TableSchema } from '../connectors/change.ts'
+import type { TableName } from '../connectors/change.ts'
 import { ConnectorError } from '../connectors/errors.ts'
 import type { CaptureEvent } from '../integrations/capture/events.ts'
 import { governedSource } from '../integrations/capture/policies/governed-source.ts'
@@ -8,6 +8,7 @@ import { commitEvent } from '../integrations/capture/told-log.ts'
 import { openLander } from '../integrations/land/lander.ts'
 import { type CommitLog, openLog } from '../integrations/land/log/log.ts'
 import { heldTables } from '../integrations/register/held-tables.ts'
+import { maskedColumns } from './masked-columns.ts'
 import { PARQUET } from './parquet-format.ts'
 import { Registrar } from './registrar.ts'
 import { planRun } from './run-plan.ts'
@@ -84,11 +85,6 @@ export const runIntegration: RunIntegration = async (options, signal, progress) 
   // A stop that was asked for still shows what was committed; it must not wait for a warehouse that is away.
   const registered = outcome === 'current' ? await registrar.finish(signal) : []
   return summary.finish(config.name, log, outcome, registered, (environment.now().getTime() - started) / 1000)
-}
-
-/** Statistics tell nothing of masked values. */
-function maskedColumns(schema: TableSchema): ReadonlySet<string> {
-  return new Set(schema.columns.filter(({ policy }) => policy?.mask !== undefined).map(({ physical }) => physical))
 }
 
 /** Claims the log, unless someone else did since our last attempt: a retry never takes back what another run took over. */

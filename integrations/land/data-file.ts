@@ -29,10 +29,12 @@ export interface DataFile {
   readonly schema: TableSchema
   /** Bytes so far, written or buffered. */
   readonly bytes: number
-  /** Bytes that are only in memory. */
-  readonly buffered: number
+  /** Memory that it takes, about. */
+  readonly allocated: number
   /** Encodes the rows; the batch may be released when it settles. */
   append(rows: RowBatch): Promise<void>
+  /** Frees what the rows so far take; they become a row group of their own. */
+  relieve(): Promise<void>
   /** Publishes the file durably. */
   close(): Promise<FileEntry>
   /** Leaves nothing. */
@@ -66,14 +68,15 @@ export async function openDataFile(options: DataFileOptions, first: RowBatch): P
     get bytes() {
       return writer.bytes
     },
-    get buffered() {
-      return Math.max(0, writer.bytes - object.bytesWritten)
+    get allocated() {
+      return writer.allocated + (object.buffered ?? 0)
     },
     async append(rows) {
       await writer.append(projected(rows.batch))
       if (minPosition === null || rows.firstPosition < minPosition) minPosition = rows.firstPosition
       if (maxPosition === null || rows.lastPosition > maxPosition) maxPosition = rows.lastPosition
     },
+    relieve: () => writer.endGroup(),
     async close() {
       if (minPosition === null || maxPosition === null)
         throw new ConnectorError('INTERNAL', `File "${options.key}" closed without a row`)
@@ -90,7 +93,7 @@ export async function openDataFile(options: DataFileOptions, first: RowBatch): P
 }
 
 /** Positions are in the entry itself; the other metadata columns would only make the log longer. */
-function statedColumns(summary: FileSummary): FileEntry['columns'] {
+export function statedColumns(summary: FileSummary): FileEntry['columns'] {
   const metadata = new Set<string>(METADATA_COLUMNS)
   return Object.fromEntries(Object.entries(summary.columns).filter(([name]) => !metadata.has(name)))
 }

@@ -91,6 +91,12 @@ export function originOf(lake: LakePlace, key: string): { readonly commit: numbe
   return commit === undefined || writer === undefined ? null : { commit: Number(commit), writer }
 }
 
+/** The partition of a change file, `YYYY-MM-DD`, from its key; null when the key is none of ours. */
+export function changesDateOf(lake: LakePlace, key: string): string | null {
+  const prefix = dataPrefix(lake)
+  return key.startsWith(prefix) ? (/^[^/]+\/changes\/date=([^/]+)\/[^/]+$/.exec(key.slice(prefix.length))?.[1] ?? null) : null
+}
+
 /** `run`: continues the stream under a claim. `maintenance`: rewrites files under an intent. */
 export type WriterRole = 'run' | 'maintenance'
 
