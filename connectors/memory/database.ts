@@ -55,6 +55,8 @@ export interface MemoryTransaction {
   addColumn(table: string, column: ColumnDefinition & { readonly initial?: string }): void
   dropColumn(table: string, column: string): void
   renameColumn(table: string, column: string, to: string): void
+  /** Another key, by column names. */
+  changeKey(table: string, key: readonly string[]): void
   /** `rewrite`: stored rows change without change events. */
   retypeColumn(table: string, column: string, type: LogicalType, rewrite?: (value: MemoryValue) => MemoryValue): void
 }
@@ -209,6 +211,11 @@ export class MemoryDatabase {
       },
       renameColumn: (name, column, to) => {
         this.#redefine(name, column, (found) => ({ ...found, name: to }))
+      },
+      changeKey: (name, key) => {
+        const table = this.#table(name)
+        const ids = key.map((column) => columnNamed(table, column).id)
+        table.description = { ...table.description, definition: String(this.#nextId++), key: ids }
       },
       retypeColumn: (name, column, type, rewrite) => {
         const changed = this.#redefine(name, column, (found) => ({ ...found, type, sourceType: type.kind }))

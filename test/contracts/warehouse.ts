@@ -1,6 +1,7 @@
 /** What every `Warehouse` must do. A connector's test calls `warehouseContract` with a way to open one over a lake. */
 import { afterAll, beforeAll, describe } from 'vitest'
 import { type WarehouseSubject, warehouseTables } from '../support/warehouse-tables.ts'
+import { heldTests } from './warehouse-held.ts'
 import { registrationTests } from './warehouse-registration.ts'
 import { rowTests } from './warehouse-rows.ts'
 import { schemaTests } from './warehouse-schemas.ts'
@@ -18,5 +19,6 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseSub
     rowTests(tables)
     schemaTests(tables)
     registrationTests(tables)
+    heldTests(tables)
   })
 }

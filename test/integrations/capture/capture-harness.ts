@@ -25,7 +25,7 @@ export const environment: Environment = {
 }
 
 export type RunOptions = Partial<
-  Pick<ReplicationOptions, 'mode' | 'readers' | 'flush' | 'catalogueMs' | 'maxSnapshotAgeMs' | 'takeOver'>
+  Pick<ReplicationOptions, 'mode' | 'readers' | 'flush' | 'catalogueMs' | 'maxSnapshotAgeMs' | 'takeOver' | 'policies'>
 > & {
   readonly chunkRows?: number
   readonly maxSetRows?: number
