@@ -113,7 +113,11 @@ export type WriteRequest = {
 /** A database as a place of tables. Reads run read-only; nothing but the target table is changed. */
 export interface Tables extends AsyncDisposable {
   readonly kind: string
-  /** Throws `NOT_FOUND` (with the nearest name), `PRIVILEGE`, `STATEMENT`. */
+  /** Tables and views that may be read or written, for who mistypes one. */
+  list(signal: AbortSignal): Promise<readonly TableAddress[]>
+  /** Columns of a table as they would be read; null when there is no such table. */
+  describe(table: TableAddress, signal: AbortSignal): Promise<readonly TransferColumn[] | null>
+  /** Throws `NOT_FOUND`, `PRIVILEGE`, `SCHEMA`, `STATEMENT`. */
   openReader(request: ReadRequest, signal: AbortSignal): Promise<TableReader>
   /** Looks, changes nothing. Throws `NOT_FOUND`, `PRIVILEGE`, `SCHEMA`. */
   openWriter(request: WriteRequest, signal: AbortSignal): Promise<TableWriter>

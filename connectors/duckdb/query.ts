@@ -25,8 +25,8 @@ export async function query(file: ViewsFile, sql: string, signal: AbortSignal): 
     await database[Symbol.asyncDispose]()
   }
   try {
-    const { toBatch, schema, result } = await start(database, sql)
-    return { schema, batches: batches(result, toBatch, signal, close) }
+    const { toBatch, schema, result } = await streamQuery(database, sql)
+    return { schema, batches: streamBatches(result, toBatch, signal, close) }
   } catch (error) {
     await close()
     throw signal.aborted ? aborted(SUBJECT, error) : statementError(SUBJECT, error)
@@ -52,7 +52,8 @@ export async function openForReading(file: ViewsFile): Promise<Database> {
   }
 }
 
-async function start(database: Database, sql: string) {
+/** A statement whose result is fetched chunk by chunk. Throws what DuckDB throws. */
+export async function streamQuery(database: Database, sql: string) {
   const { arrowColumn, logicalTypeOf } = await import('./arrow-column.ts')
   const result = await database.connection.stream(sql)
   const sources = result.columnTypes()
@@ -69,7 +70,8 @@ async function start(database: Database, sql: string) {
   return { result, schema, toBatch }
 }
 
-async function* batches(
+/** The chunks as batches; `close` is called at their end, however it comes. */
+export async function* streamBatches(
   result: DuckDBResult,
   toBatch: (chunk: Awaited<ReturnType<DuckDBResult['fetchChunk']>> & object) => RecordBatch,
   signal: AbortSignal,

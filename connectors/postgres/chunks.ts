@@ -162,10 +162,13 @@ async function currentName(session: Lease, oid: string): Promise<string | null> 
   return row === undefined || /^\d+$/.test(row.name) ? null : row.name
 }
 
-type CopyRequest = ChunkRequest & { readonly plans: readonly ColumnPlan[]; readonly pool: BufferPool }
+export type CopyRequest = Pick<ChunkRequest, 'table' | 'position' | 'onReject'> & {
+  readonly plans: readonly ColumnPlan[]
+  readonly pool: BufferPool
+}
 
 /** Batches of the statement; the socket is paused while the consumer works. */
-async function* copyBatches(
+export async function* copyBatches(
   session: Lease,
   sql: string,
   { table, position, plans, pool, onReject }: CopyRequest,

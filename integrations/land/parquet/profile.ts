@@ -1,14 +1,14 @@
 /**
  * Writer profiles as data. Engines disagree about timestamps and decimals; each profile is one consistent set of choices.
- * `lake` suits Snowflake, DuckDB and Spark.
+ * `lake` suits Snowflake, DuckDB and Spark; `file` is for files given away, where a wall clock must not look like an instant.
  */
 import type { LogicalType } from '../../../connectors/logical-type.ts'
 import { Type } from './format.ts'
 
 export type Profile = {
   readonly name: string
-  /** `TimestampType.isAdjustedToUTC` of both timestamp kinds: Snowflake reads every other shape as INTEGER or LTZ. */
-  readonly isAdjustedToUTC: boolean
+  /** `TimestampType.isAdjustedToUTC` of both timestamp kinds: Snowflake reads every other shape as INTEGER or LTZ. `by type`: instants only. */
+  readonly isAdjustedToUTC: boolean | 'by type'
   /** Largest precisions kept in INT32 and INT64; beyond is FIXED_LEN_BYTE_ARRAY (LogicalTypes.md, DECIMAL). */
   readonly decimalInt32: number
   readonly decimalInt64: number
@@ -16,6 +16,7 @@ export type Profile = {
 
 export const PROFILES = {
   lake: { name: 'lake', isAdjustedToUTC: true, decimalInt32: 9, decimalInt64: 18 },
+  file: { name: 'file', isAdjustedToUTC: 'by type', decimalInt32: 9, decimalInt64: 18 },
 } as const satisfies Record<string, Profile>
 
 export type ProfileName = keyof typeof PROFILES

@@ -49,15 +49,18 @@ function writeAnnotations(thrift: ThriftWriter, logical: LogicalType, profile: P
       thrift.i32Field(6, ConvertedType.DATE)
       thrift.structField(10, () => thrift.structField(6, () => {}))
       return
-    case 'timestamp':
-      thrift.i32Field(6, ConvertedType.TIMESTAMP_MICROS)
+    case 'timestamp': {
+      const inUtc = profile.isAdjustedToUTC === 'by type' ? logical.utc : profile.isAdjustedToUTC
+      // ConvertedType knows instants only (LogicalTypes.md, TIMESTAMP, compatibility).
+      if (inUtc) thrift.i32Field(6, ConvertedType.TIMESTAMP_MICROS)
       thrift.structField(10, () =>
         thrift.structField(8, () => {
-          thrift.boolField(1, profile.isAdjustedToUTC)
+          thrift.boolField(1, inUtc)
           thrift.structField(2, () => thrift.structField(2, () => {})) // TimeUnit.MICROS
         }),
       )
       return
+    }
     case 'int16':
       thrift.i32Field(6, ConvertedType.INT_16)
       thrift.structField(10, () =>
