@@ -1,6 +1,6 @@
 /** Checksums of a chunk, computed by the server under an exported snapshot. I/O. */
 import type { ChecksumRequest, Checksums, SourceScope } from '../ports.ts'
-import { checksumSql } from './checksum-sql.ts'
+import { bucketCondition, checksumSql } from './checksum-sql.ts'
 import { chunkCondition } from './chunk-plan.ts'
 import { openChunk } from './chunks.ts'
 import { connectorError } from './server-error.ts'
@@ -23,7 +23,10 @@ export async function checksum(
     )
     const { columns, key, digits, chunk } = request
     const convert = server?.encoding !== 'UTF8'
-    const sql = checksumSql({ from: relation, where: chunkCondition(chunk), plans, columns, key, digits, convert })
+    const sample = request.prefixes === undefined ? null : bucketCondition(plans, { key, prefixes: request.prefixes })
+    const conditions = [chunkCondition(chunk), sample].filter((condition) => condition !== null)
+    const where = conditions.length === 0 ? null : conditions.join(' and ')
+    const sql = checksumSql({ from: relation, where, plans, columns, key, digits, convert })
     const { rows } = await session.client.query<[string, string, string]>({ text: sql, rowMode: 'array' })
     await session.client.query('commit')
     return new Map(rows.map(([bucket, count, sum]) => [bucket, { rows: BigInt(count), sum: BigInt(sum) }]))

@@ -49,10 +49,16 @@ async function prepared(source: Source): Promise<Prepared> {
   return { table, snapshot: await source.holdSnapshot(live(), () => {}) }
 }
 
-async function checksums(source: Source, { table, snapshot }: Prepared, columns: readonly number[], digits: number) {
+async function checksums(
+  source: Source,
+  { table, snapshot }: Prepared,
+  columns: readonly number[],
+  digits: number,
+  sample: { readonly prefixes?: readonly string[] } = {},
+) {
   const sums = new Map<string, { rows: bigint; sum: bigint }>()
   for (const chunk of await source.planChunks(table, live())) {
-    const request = { table, chunk, token: snapshot.token, columns, key: table.key, digits }
+    const request = { table, chunk, token: snapshot.token, columns, key: table.key, digits, ...sample }
     const part = await source.checksum(request, live())
     if (part === null) throw new Error('no checksums')
     for (const [bucket, { rows, sum }] of part) {
@@ -77,6 +83,8 @@ export function sourceChecksumTests(open: () => Promise<SourceSubject>): void {
     expect(await checksums(source, at, [1, 2], 2)).toEqual(expected(rows, ['id', 'name'], 2))
     expect(await checksums(source, at, [2, 1], 0)).toEqual(expected(rows, ['name', 'id'], 0))
     expect(await checksums(source, at, [1], 1)).toEqual(expected(rows, ['id'], 1))
+    const sample = [...expected(rows, ['id', 'name'], 1)].filter(([bucket]) => '09f'.includes(bucket))
+    expect(await checksums(source, at, [1, 2], 1, { prefixes: ['0', '9', 'f'] })).toEqual(new Map(sample))
     await at.snapshot[Symbol.asyncDispose]()
   })
 

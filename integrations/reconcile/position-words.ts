@@ -1,0 +1,44 @@
+/** Positions as four 32-bit words, for millions of comparisons without strings (ARCHITECTURE.md §1: 4, 16 and 8 hex digits). Pure. */
+import type { Position } from '../../connectors/change.ts'
+import { ConnectorError } from '../../connectors/errors.ts'
+
+const LENGTH = 30
+const DASHES = [4, 21]
+const encoder = new TextEncoder()
+
+/** Epoch; upper and lower half of the place; ordinal. Writes four words at `target[at]`. Throws `CORRUPT` for any other text. */
+export function readPosition(bytes: Uint8Array, target: Uint32Array, at: number): void {
+  if (bytes.length !== LENGTH || DASHES.some((dash) => bytes[dash] !== 0x2d)) throw malformed()
+  target[at] = hexWord(bytes, 0, 4)
+  target[at + 1] = hexWord(bytes, 5, 13)
+  target[at + 2] = hexWord(bytes, 13, 21)
+  target[at + 3] = hexWord(bytes, 22, 30)
+}
+
+export function positionWords(position: Position): Uint32Array {
+  const words = new Uint32Array(4)
+  readPosition(encoder.encode(position), words, 0)
+  return words
+}
+
+/** Below zero when a stands before b. */
+export function comparePositions(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number): number {
+  for (let word = 0; word < 4; word++) {
+    const difference = (a[aAt + word] as number) - (b[bAt + word] as number)
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
+function hexWord(bytes: Uint8Array, from: number, to: number): number {
+  let word = 0
+  for (let i = from; i < to; i++) {
+    const byte = bytes[i] as number
+    const digit = byte >= 0x30 && byte <= 0x39 ? byte - 0x30 : byte >= 0x61 && byte <= 0x66 ? byte - 0x57 : -1
+    if (digit < 0) throw malformed()
+    word = word * 16 + digit
+  }
+  return word
+}
+
+const malformed = () => new ConnectorError('CORRUPT', 'A row has a text in "_position" that is not a position')
