@@ -170,3 +170,30 @@ test('an idle database lets the server drop its log while another database is bu
   run.process.kill('SIGTERM')
   expect(await run.ended).toMatchObject({ code: 0 })
 }, 60_000)
+
+test('query --at shows the tables as of any commit, in every format, whatever happened since', async () => {
+  await using at = await openJob()
+  const { db } = at
+  await db.query(`create table public.loan (id int primary key, amount numeric(10,2)); insert into public.loan values (1, 10.5)`)
+  await at.catchUp()
+  const then = (await at.state()).number
+  await db.query(
+    `alter table public.loan rename column amount to sum; insert into public.loan values (2, 20); delete from public.loan where id = 1`,
+  )
+  await at.catchUp()
+  const now = (await at.state()).number
+  const query = (commit: string, ...more: readonly string[]) => at.run('query', 'from job.loan', '--at', commit, ...more)
+  expect(await query(String(then))).toEqual({ code: 0, stdout: 'id,amount\n1,10.50\n', stderr: '' })
+  expect((await query(String(now), '--format', 'json')).stdout).toBe('{"id":2,"sum":"20.00"}\n')
+  for (const format of ['table', 'arrow', 'parquet']) {
+    expect(await query(String(then), '--format', format, '--integration', 'job')).toMatchObject({ code: 0, stderr: '' })
+  }
+  expect(await query(String(now + 1))).toMatchObject({ code: 1, stderr: expect.stringContaining(`the newest is ${now}`) })
+  expect(await query('latest')).toMatchObject({ code: 2, stderr: expect.stringContaining('expected the number of a commit') })
+  expect(await query('1', '--connection', 'duck')).toMatchObject({ code: 2 })
+  expect(await query('1', '--integration', 'jbo')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('did you mean "job"'),
+  })
+  expect((await at.run('query', 'from job.loan')).stdout).toBe('id,sum\n2,20.00\n')
+})
