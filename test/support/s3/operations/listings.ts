@@ -100,7 +100,7 @@ function pageOf({ objects }: Bucket, { prefix, delimiter, maxKeys }: Scope, star
   let last: Start = start
   // Nothing below the prefix sorts before it.
   let from: Start & { readonly inclusive?: boolean } =
-    start.prefix || compareKeys(start.after, prefix) > 0 ? start : { after: prefix, prefix: false, inclusive: true }
+    start.prefix || compareKeys(start.after, prefix) >= 0 ? start : { after: prefix, prefix: false, inclusive: true }
   for (;;) {
     let skip: Start | null = null
     for (const [key, object] of objects.walk(
