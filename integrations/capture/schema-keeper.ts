@@ -6,6 +6,7 @@
 import type { Position, SourceTable, TableName, TableSchema } from '../../connectors/change.ts'
 import type { LogState, TableCommit, TableState } from '../land/log/commit.ts'
 import type { CommitDraft, CommitLog } from '../land/log/log.ts'
+import { openMutex } from '../land/log/mutex.ts'
 import { heldTable } from '../register/held-tables.ts'
 import { schemaChanges } from '../register/schema-changes.ts'
 import {
@@ -35,6 +36,7 @@ export class SchemaKeeper {
   readonly #book: TableBook
   readonly #policies: SchemaPolicies
   readonly #emit: Emit
+  readonly #exclusive = openMutex()
   readonly #onResync: (table: TableName, reason: string) => void
 
   constructor({ log, policies, emit, onResync }: SchemaKeeperOptions) {
@@ -97,8 +99,15 @@ export class SchemaKeeper {
     this.#forgetRemoved()
   }
 
-  /** Takes note of one table's shape; `rewritten` when the source knows that stored rows changed without events. */
-  async note(source: SourceTable, position: Position, signal: AbortSignal, rewritten = false): Promise<void> {
+  /**
+   * Takes note of one table's shape; `rewritten` when the source knows that stored rows changed without events. One at a time: what
+   * the stream shows must be compared with what a snapshot's look at the catalogue has already committed.
+   */
+  note(source: SourceTable, position: Position, signal: AbortSignal, rewritten = false): Promise<void> {
+    return this.#exclusive(() => this.#note(source, position, signal, rewritten))
+  }
+
+  async #note(source: SourceTable, position: Position, signal: AbortSignal, rewritten: boolean): Promise<void> {
     const { table } = source
     this.#forgetRemoved()
     const before = this.#book.latest(table)
