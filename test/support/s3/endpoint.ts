@@ -50,6 +50,7 @@ export type RequestRecord = {
   readonly status: number
   /** Of the error, null when there was none. */
   readonly code: string | null
+  /** Size of the answer's body. */
   readonly bytesOut: number
   readonly fault: FaultEffect['kind'] | null
 }
@@ -112,11 +113,11 @@ async function listen(options: S3EndpointOptions, desk: Desk): Promise<S3Endpoin
   const underWay = new Set<Promise<void>>()
   const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 })
   const take = (message: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
-    const done: Promise<void> = converse(options, desk, { message, response, expectsContinue })
-      .then((record) => {
-        requests.push(record)
-        if (requests.length > MAX_RECORDS) requests.shift()
-      })
+    const note = (record: RequestRecord): void => {
+      requests.push(record)
+      if (requests.length > MAX_RECORDS) requests.shift()
+    }
+    const done: Promise<void> = converse(options, desk, { message, response, expectsContinue, note })
       // The connection broke while an answer was written: the client knows.
       .catch(() => {
         response.destroy()
@@ -161,14 +162,20 @@ function portOf(server: Server): number {
   return address.port
 }
 
-type Exchange = { readonly message: IncomingMessage; readonly response: ServerResponse; readonly expectsContinue: boolean }
+type Exchange = {
+  readonly message: IncomingMessage
+  readonly response: ServerResponse
+  readonly expectsContinue: boolean
+  /** Called before the client can see the answer. */
+  readonly note: (record: RequestRecord) => void
+}
 
 /** One request and its answer. */
 async function converse(
   options: S3EndpointOptions,
   desk: Desk,
-  { message, response, expectsContinue }: Exchange,
-): Promise<RequestRecord> {
+  { message, response, expectsContinue, note }: Exchange,
+): Promise<void> {
   const requestId = randomBytes(8).toString('hex').toUpperCase()
   const hostId = randomBytes(48).toString('base64')
   const course: Course = { response, operation: null, fault: null, code: null }
@@ -189,8 +196,9 @@ async function converse(
     reply = await answer(desk, request, course)
   } catch (error) {
     if (error instanceof ConnectionDropped) {
+      note(recordOf(request, course, { status: 0, bytesOut: 0 }))
       response.destroy()
-      return recordOf(request, course, { status: 0, bytesOut: 0 })
+      return
     }
     reply = errorReply(error, course, { resource: message.url?.split('?')[0] ?? '/', requestId, hostId })
   }
@@ -204,14 +212,18 @@ async function converse(
   }
   const whole =
     message.method === 'HEAD' && typeof reply.body === 'string' ? { ...reply, headers, body: null } : { ...reply, headers }
-  const bytesOut = await send(response, whole, {
+  note(recordOf(request, course, { status: reply.status, bytesOut: sizeOf(whole) }))
+  await send(response, whole, {
     fault: course.fault,
-    // A client in the middle of its body sees the answer only if the connection outlives what it still sends.
     beforeEnd: async () => {
+      // A client in the middle of its body sees the answer only if the connection outlives what it still sends.
       if (unread && !waiting) await body.drain()
     },
   })
-  return recordOf(request, course, { status: reply.status, bytesOut })
+}
+
+function sizeOf({ body }: Reply): number {
+  return body === null ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.size
 }
 
 function announcesBody({ headers }: IncomingMessage): boolean {

@@ -13,8 +13,8 @@ export type Sending = {
   readonly beforeEnd: () => Promise<void>
 }
 
-/** Sends a reply; returns the bytes of its body that went out. Closes what the reply holds in any case. */
-export async function send(response: ServerResponse, reply: Reply, { fault, beforeEnd }: Sending): Promise<number> {
+/** Sends a reply, and closes what it holds in any case. */
+export async function send(response: ServerResponse, reply: Reply, { fault, beforeEnd }: Sending): Promise<void> {
   const { body } = reply
   try {
     const changed = fault === null ? reply : tampered(reply, fault)
@@ -26,15 +26,15 @@ export async function send(response: ServerResponse, reply: Reply, { fault, befo
     })
     const source =
       changed.body === null ? [] : typeof changed.body === 'string' ? [Buffer.from(changed.body)] : changed.body.read()
-    const sent = await stream(response, source, fault)
+    await stream(response, source, fault)
+    response.flushHeaders()
+    await beforeEnd()
     if (fault?.kind === 'truncate-body' && changed.body !== null) {
-      cutOff(response)
+      // Lets what was written reach the client before the connection ends.
+      response.socket?.destroySoon()
     } else {
-      response.flushHeaders()
-      await beforeEnd()
       response.end()
     }
-    return sent
   } finally {
     if (body !== null && typeof body !== 'string') body[Symbol.dispose]()
   }
@@ -44,11 +44,11 @@ async function stream(
   response: ServerResponse,
   source: AsyncIterable<Buffer> | Iterable<Buffer>,
   fault: FaultEffect | null,
-): Promise<number> {
+): Promise<void> {
   let sent = 0
   for await (const chunk of source) {
     for (const piece of fault?.kind === 'slow-body' ? slices(chunk) : [chunk]) {
-      if (response.destroyed) return sent
+      if (response.destroyed) return
       const allowed = fault?.kind === 'truncate-body' ? piece.subarray(0, Math.max(fault.bytes - sent, 0)) : piece
       if (fault?.kind === 'corrupt-body' && sent === 0 && allowed.length > 0) allowed[0] = (allowed[0] ?? 0) ^ 1
       sent += allowed.length
@@ -60,16 +60,9 @@ async function stream(
         waiting.abort()
       }
       if (fault?.kind === 'slow-body') await delay((piece.length / fault.bytesPerSecond) * 1000)
-      if (allowed.length < piece.length) return sent
+      if (allowed.length < piece.length) return
     }
   }
-  return sent
-}
-
-/** Lets what was written reach the client before the connection ends. */
-function cutOff(response: ServerResponse): void {
-  response.flushHeaders()
-  response.socket?.destroySoon()
 }
 
 function* slices(chunk: Buffer): Generator<Buffer> {
