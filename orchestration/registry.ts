@@ -6,6 +6,7 @@ type Load = () => Promise<unknown>
 const CONNECTORS = {
   postgres: async () => (await import('../connectors/postgres/connector.ts')).postgres,
   filesystem: async () => (await import('../connectors/filesystem/connector.ts')).filesystem,
+  s3: async () => (await import('../connectors/s3/connector.ts')).s3,
   duckdb: async () => (await import('../connectors/duckdb/connector.ts')).duckdb,
   memory: async () => (await import('../connectors/memory/connector.ts')).memory,
 } as const satisfies Readonly<Record<string, Load>>

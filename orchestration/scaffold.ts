@@ -29,6 +29,10 @@ ${passwordVariable === null ? '' : `  password: \${env:${passwordVariable}}\n`}$
 lake:
   connector: filesystem
   path: .portage/lake
+# In a bucket instead; credentials come from the environment, a profile or the machine unless they are named here:
+#  connector: s3
+#  bucket: my-lake
+#  region: eu-north-1
 
 # Shows the lake's files as tables.
 duckdb:

@@ -5,6 +5,7 @@ import { connectorContract } from '../contracts/connector.ts'
 const EXPECTED: Readonly<Record<string, Parameters<typeof connectorContract>[2]>> = {
   postgres: { minimal: { url: 'postgres://localhost/core' }, roles: ['openSource'] },
   filesystem: { minimal: { path: 'lake' }, roles: ['openStore'] },
+  s3: { minimal: { bucket: 'my-lake' }, roles: ['openStore'] },
   duckdb: { minimal: {}, roles: ['openWarehouse'] },
   memory: { minimal: {}, roles: ['openSource', 'openStore', 'openNotifier', 'openOnlineStore'] },
 }
