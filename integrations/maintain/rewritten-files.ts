@@ -162,8 +162,19 @@ function recordBatch(target: Schema, columns: readonly ColumnVector[], rows: num
 function bounds(positions: ColumnVector, rows: number): readonly [Position, Position] {
   let [low, high] = [0, 0]
   for (let row = 1; row < rows; row++) {
+    if (sameAsBefore(positions, row)) continue
     if (compareRows(positions, row, high) > 0) high = row
     else if (compareRows(positions, row, low) < 0) low = row
   }
   return [positionAt(positions, low), positionAt(positions, high)]
+}
+
+/** Snapshot rows share their position: told by the last bytes, where others differ first. */
+function sameAsBefore({ offsets, bytes }: ColumnVector, row: number): boolean {
+  const before = offsets[row - 1] as number
+  const start = offsets[row] as number
+  const length = (offsets[row + 1] as number) - start
+  if (start - before !== length) return false
+  for (let i = length - 1; i >= 0; i--) if (bytes[start + i] !== bytes[before + i]) return false
+  return true
 }

@@ -9,6 +9,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<Scenario>>> = {
   snapshot: () => import('./snapshot.ts'),
   follow: () => import('./follow.ts'),
   transaction: () => import('./transaction.ts'),
+  compact: () => import('./compact.ts'),
   decode: () => import('./decode.ts'),
   parquet: () => import('./parquet.ts'),
   features: () => import('./features.ts'),

@@ -43,6 +43,9 @@ export class ColumnChunkReader {
   #at = 0
   #dictionary: DenseValues | null = null
   #page: Page | null = null
+  /** Used from page to page. */
+  #validity = new Uint8Array(0)
+  #indices = new Int32Array(0)
 
   constructor(source: ChunkSource) {
     this.#source = source
@@ -75,12 +78,14 @@ export class ColumnChunkReader {
       if (header.field_1 !== PageType.DICTIONARY_PAGE || header.field_7 === undefined) {
         throw new RangeError(`${subject} has a page of type ${header.field_1}`)
       }
-      this.#dictionary = this.#decode(page, 0, header.field_7.field_1)
+      const { from, to } = this.#source
+      this.#dictionary = plainDecoder(from, to, subject)(page, 0, header.field_7.field_1)
     }
   }
 
   #dataPage(page: Uint8Array, rows: number, encoding: number): Page {
-    const validity = new Uint8Array((rows >> 3) + 9)
+    if (this.#validity.length < (rows >> 3) + 9) this.#validity = new Uint8Array((rows >> 3) + 9)
+    const validity = this.#validity
     let start = 0
     if (this.#source.optional) {
       const length = new DataView(page.buffer, page.byteOffset).getUint32(0, true)
@@ -95,7 +100,8 @@ export class ColumnChunkReader {
     if ((encoding !== Encoding.PLAIN_DICTIONARY && encoding !== RLE_DICTIONARY) || this.#dictionary === null) {
       throw new RangeError(`${this.#source.subject} has a page of encoding ${encoding}`)
     }
-    const indices = new Int32Array(present)
+    if (this.#indices.length < present) this.#indices = new Int32Array(present)
+    const indices = this.#indices
     if (present > 0) readIndices(page, start, present, indices)
     return { rows, nulls, validity, values: this.#dictionary, indices, row: 0, value: 0 }
   }

@@ -14,34 +14,67 @@ export type DenseValues = {
   readonly ends: Int32Array
 }
 
-/** Decodes `count` values that start at `start` of a page. */
+/** Decodes `count` values that start at `start` of a page. The result is valid until the next call: its buffers are used again. */
 export type DecodePlain = (page: Uint8Array, start: number, count: number) => DenseValues
+
+/** Buffers that are used from page to page. */
+class Scratch {
+  #buffer = new ArrayBuffer(0)
+  #starts = NO_POINTERS
+  #ends = NO_POINTERS
+
+  take(bytes: number): DenseValues {
+    if (this.#buffer.byteLength < bytes) this.#buffer = new ArrayBuffer((bytes + 4096) & ~7)
+    return { bytes: new Uint8Array(this.#buffer), int32: new Int32Array(this.#buffer), starts: NO_POINTERS, ends: NO_POINTERS }
+  }
+
+  /** A page's bytes, aligned. */
+  copy(page: Uint8Array, start: number, length: number): DenseValues {
+    if (start + length > page.length) throw new RangeError(`page of ${page.length} bytes, needed ${start + length}`)
+    const values = this.take(length)
+    values.bytes.set(page.subarray(start, start + length))
+    return values
+  }
+
+  pointers(count: number): { readonly starts: Int32Array; readonly ends: Int32Array } {
+    if (this.#starts.length < count) {
+      this.#starts = new Int32Array(count + 1024)
+      this.#ends = new Int32Array(count + 1024)
+    }
+    return { starts: this.#starts, ends: this.#ends }
+  }
+}
 
 const NO_POINTERS = new Int32Array(0)
 
-/** Throws `FORMAT` when a file of the one type cannot be read as the other. */
+/** A decoder with buffers of its own. Throws `FORMAT` when a file of the one type cannot be read as the other. */
 export function plainDecoder(from: LogicalType, to: LogicalType, subject: string): DecodePlain {
   if (!canWiden(from, to)) {
     throw new ConnectorError('FORMAT', `${subject} is ${from.kind} in the file and ${to.kind} in the table`)
   }
+  const scratch = new Scratch()
+  const ofWidth =
+    (width: number): DecodePlain =>
+    (page, start, count) =>
+      scratch.copy(page, start, count * width)
   const { type } = physicalType(from, PROFILES.lake)
   switch (type) {
     case Type.BOOLEAN:
-      return (page, start, count) => fixed(page, start, (count + 7) >> 3)
+      return (page, start, count) => scratch.copy(page, start, (count + 7) >> 3)
     case Type.BYTE_ARRAY:
-      return strings
+      return (page, start, count) => strings(page, start, count, scratch.pointers(count))
     case Type.FLOAT:
-      return to.kind === 'float64' ? floatsToDoubles : ofWidth(4)
+      return to.kind === 'float64' ? widened(scratch, floatsToDoubles) : ofWidth(4)
     case Type.DOUBLE:
       return ofWidth(8)
     case Type.INT32:
-      if (to.kind === 'decimal') return decimals(4, scaleGrowth(from, to))
-      if (widthOf(to) === 8) return integersToLongs
+      if (to.kind === 'decimal') return decimals(scratch, 4, scaleGrowth(from, to))
+      if (widthOf(to) === 8) return widened(scratch, integersToLongs)
       return ofWidth(4)
     case Type.INT64:
-      return to.kind === 'decimal' ? decimals(8, scaleGrowth(from, to)) : ofWidth(8)
+      return to.kind === 'decimal' ? decimals(scratch, 8, scaleGrowth(from, to)) : ofWidth(8)
     case Type.FIXED_LEN_BYTE_ARRAY:
-      return decimals(16, scaleGrowth(from, to))
+      return decimals(scratch, 16, scaleGrowth(from, to))
     default:
       return type satisfies never
   }
@@ -51,54 +84,38 @@ function scaleGrowth(from: LogicalType, to: LogicalType): bigint {
   return from.kind === 'decimal' && to.kind === 'decimal' ? 10n ** BigInt(to.scale - from.scale) : 1n
 }
 
-function cut(page: Uint8Array, start: number, length: number): void {
-  if (start + length > page.length) throw new RangeError(`page of ${page.length} bytes, needed ${start + length}`)
-}
-
-function fixed(page: Uint8Array, start: number, length: number): DenseValues {
-  cut(page, start, length)
-  const buffer = new ArrayBuffer((length + 15) & ~7)
-  const bytes = new Uint8Array(buffer)
-  bytes.set(page.subarray(start, start + length))
-  return { bytes, int32: new Int32Array(buffer, 0, bytes.length >> 2), starts: NO_POINTERS, ends: NO_POINTERS }
-}
-
-const ofWidth =
-  (width: number): DecodePlain =>
-  (page, start, count) =>
-    fixed(page, start, count * width)
-
-const longs = (count: number, width: number): DenseValues => {
-  const buffer = new ArrayBuffer(count * width)
-  return { bytes: new Uint8Array(buffer), int32: new Int32Array(buffer), starts: NO_POINTERS, ends: NO_POINTERS }
-}
-
-const integersToLongs: DecodePlain = (page, start, count) => {
-  const { int32: from } = fixed(page, start, count * 4)
-  const values = longs(count, 8)
-  for (let i = 0; i < count; i++) {
-    const value = from[i] as number
-    values.int32[i * 2] = value
-    values.int32[i * 2 + 1] = value >> 31
+/** Four bytes per value in the file, eight in the table. */
+function widened(scratch: Scratch, convert: (from: ArrayBufferLike, to: Int32Array, count: number) => void): DecodePlain {
+  const narrow = new Scratch()
+  return (page, start, count) => {
+    const source = narrow.copy(page, start, count * 4)
+    const values = scratch.take(count * 8)
+    convert(source.bytes.buffer, values.int32, count)
+    return values
   }
-  return values
 }
 
-const floatsToDoubles: DecodePlain = (page, start, count) => {
-  const from = fixed(page, start, count * 4)
-  const floats = new Float32Array(from.bytes.buffer)
-  const values = longs(count, 8)
-  const doubles = new Float64Array(values.bytes.buffer)
+function integersToLongs(from: ArrayBufferLike, to: Int32Array, count: number): void {
+  const integers = new Int32Array(from)
+  for (let i = 0; i < count; i++) {
+    const value = integers[i] as number
+    to[i * 2] = value
+    to[i * 2 + 1] = value >> 31
+  }
+}
+
+function floatsToDoubles(from: ArrayBufferLike, to: Int32Array, count: number): void {
+  const floats = new Float32Array(from)
+  const doubles = new Float64Array(to.buffer)
   for (let i = 0; i < count; i++) doubles[i] = floats[i] as number
-  return values
 }
 
 /** INT32 and INT64 are little-endian, FIXED_LEN_BYTE_ARRAY is two's complement, big-endian (LogicalTypes.md, DECIMAL). */
-const decimals =
-  (width: 4 | 8 | 16, growth: bigint): DecodePlain =>
-  (page, start, count) => {
-    const source = fixed(page, start, count * width)
-    const values = longs(count, 16)
+function decimals(scratch: Scratch, width: 4 | 8 | 16, growth: bigint): DecodePlain {
+  const narrow = new Scratch()
+  return (page, start, count) => {
+    const source = narrow.copy(page, start, count * width)
+    const values = scratch.take(count * 16)
     const to = values.int32
     if (width === 16) {
       const view = new DataView(source.bytes.buffer)
@@ -119,6 +136,7 @@ const decimals =
     if (growth !== 1n) scaleUp(new BigInt64Array(values.bytes.buffer), count, growth)
     return values
   }
+}
 
 function scaleUp(halves: BigInt64Array, count: number, growth: bigint): void {
   for (let i = 0; i < count; i++) {
@@ -130,9 +148,12 @@ function scaleUp(halves: BigInt64Array, count: number, growth: bigint): void {
 }
 
 /** BYTE_ARRAY: four bytes of length, then the bytes. They stay where they are. */
-const strings: DecodePlain = (page, start, count) => {
-  const starts = new Int32Array(count)
-  const ends = new Int32Array(count)
+function strings(
+  page: Uint8Array,
+  start: number,
+  count: number,
+  { starts, ends }: { readonly starts: Int32Array; readonly ends: Int32Array },
+): DenseValues {
   let at = start
   for (let i = 0; i < count; i++) {
     if (at + 4 > page.length) throw new RangeError(`page of ${page.length} bytes ends in a length`)
