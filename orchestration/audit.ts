@@ -10,6 +10,7 @@ export type AuditKind =
   | 'run.begin'
   | 'run.end'
   | 'run.fail'
+  | 'transfer'
   | 'register'
   | 'schema.apply'
   | 'remove'

@@ -20,6 +20,7 @@ import { removeCommand } from './commands/remove.ts'
 import { resyncCommand } from './commands/resync.ts'
 import { runCommand } from './commands/run.ts'
 import { statusCommand } from './commands/status.ts'
+import { transferCommand } from './commands/transfer.ts'
 import { errorText } from './error-text.ts'
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts'
 import { type Io, processIo } from './io.ts'
@@ -38,6 +39,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   reconcileCommand,
   statusCommand,
   listCommand,
+  transferCommand,
   queryCommand,
   inspectCommand,
   featuresCommand,

@@ -4,6 +4,7 @@ import { ConfigurationError, type ConfigurationProblem, didYouMean } from '../co
 import { resolveSecrets } from '../config/secrets.ts'
 import { shapeProblems } from '../config/shape-problems.ts'
 import type { Connector, Environment, Notifier, ObjectStore, Source, SourceScope, Warehouse } from '../connectors/ports.ts'
+import type { Tables } from '../connectors/tables.ts'
 import { type Redaction, secretOptions } from './redaction.ts'
 import { CONNECTOR_NAMES, loadConnector } from './registry.ts'
 
@@ -13,6 +14,8 @@ export type Opener = {
   readonly store: (connection: string) => Promise<ObjectStore>
   readonly warehouse: (connection: string) => Promise<Warehouse>
   readonly notifier: (connection: string) => Promise<Notifier>
+  /** Tables that are read or written as a whole. */
+  readonly tables: (connection: string) => Promise<Tables>
   /** A text of an integration's YAML with its secret references resolved; kept out of everything printed from then on. */
   readonly secret: (text: string, at: Place) => string
   /** Problems of a connection without opening anything; empty when its options are right. */
@@ -27,7 +30,13 @@ export type OpenerOptions = {
   readonly environment: Environment
 }
 
-const ROLES = { openSource: 'source', openStore: 'lake', openWarehouse: 'warehouse', openNotifier: 'notifier' } as const
+const ROLES = {
+  openSource: 'source',
+  openStore: 'lake',
+  openWarehouse: 'warehouse',
+  openNotifier: 'notifier',
+  openTables: 'place of tables',
+} as const
 type Role = keyof typeof ROLES
 
 export function createOpener(options: OpenerOptions): Opener {
@@ -52,6 +61,7 @@ export function createOpener(options: OpenerOptions): Opener {
     store: (name) => open(name, 'openStore', (connector, parsed) => connector.openStore?.(parsed, environment)),
     warehouse: (name) => open(name, 'openWarehouse', (connector, parsed) => connector.openWarehouse?.(parsed, environment)),
     notifier: (name) => open(name, 'openNotifier', (connector, parsed) => connector.openNotifier?.(parsed, environment)),
+    tables: (name) => open(name, 'openTables', (connector, parsed) => connector.openTables?.(parsed, environment)),
     secret: (text, at) => {
       const { value, secrets, problems } = resolveSecrets(text, options)
       options.redaction.add(secrets)

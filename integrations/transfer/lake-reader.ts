@@ -1,5 +1,4 @@
 /** A lake table as the source of a transfer: its current rows as of one commit, through a warehouse that shows that commit. */
-import { createHash } from 'node:crypto'
 import type { TableName, TableSchema } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import { arrowType, type LogicalType, typeName } from '../../connectors/logical-type.ts'
@@ -7,6 +6,7 @@ import type { Warehouse } from '../../connectors/ports.ts'
 import type { TableBatch, TableReader, TransferColumn } from '../../connectors/tables.ts'
 import { quoteName } from '../register/quote.ts'
 import { logicalTypeOf } from '../types/arrow-types.ts'
+import { hashOfParts } from './content-hash.ts'
 
 export type LakeReaderRequest = {
   /** Shows the commit; disposed with the reader. */
@@ -46,7 +46,7 @@ export async function openLakeReader(request: LakeReaderRequest, signal: AbortSi
     subject,
     columns,
     estimatedRows: where === null ? request.estimatedRows : null,
-    fingerprint: createHash('sha256').update(JSON.stringify(name)).digest('hex'),
+    fingerprint: hashOfParts(name),
     progress: () => null,
     rows: (abort) => rowsOf(warehouse, sql, subject, abort),
     [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),

@@ -26,11 +26,11 @@ export const COPY_FORM: TextForm = {
     let to = at
     for (let i = start; i < end; i++) {
       const byte = source[i] as number
-      const escape = byte <= HIGHEST_ESCAPED ? ESCAPES.get(byte) : undefined
-      if (escape === undefined) target[to++] = byte
+      const letter = byte <= HIGHEST_ESCAPED ? ESCAPES.get(byte) : undefined
+      if (letter === undefined) target[to++] = byte
       else {
         target[to++] = BACKSLASH
-        target[to++] = escape
+        target[to++] = letter
       }
     }
     return to

@@ -17,6 +17,7 @@ export type CellOptions = {
   readonly guessed: boolean
   readonly dateFormat: string | null
   readonly timestampFormat: string | null
+  readonly assumeUtc: boolean
 }
 
 const MINUS = 0x2d
@@ -45,7 +46,7 @@ export function cellParser(type: LogicalType, options: CellOptions): CellParser 
     case 'date':
       return trimmed(dateCell(options.dateFormat))
     case 'timestamp':
-      return trimmed(timestampCell(type.utc, options.timestampFormat))
+      return trimmed(timestampCell(type.utc, options))
     default:
       return type satisfies never
   }
@@ -257,13 +258,13 @@ function dateCell(format: string | null): CellParser {
   }
 }
 
-function timestampCell(utc: boolean, format: string | null): CellParser {
+function timestampCell(utc: boolean, { timestampFormat: format, assumeUtc }: CellOptions): CellParser {
   const parse = format === null ? parseIsoTimestamp : parserOf(format).parse
   const form = format ?? 'YYYY-MM-DD HH:MM:SS.ffffff'
   const moment = newMoment()
   return (column, row, { buffer }, start, end) => {
     if (!parse(buffer, start, end, moment)) return `is no timestamp of the form ${form}`
-    if (utc && moment.zone === null) return 'has no time zone'
+    if (utc && moment.zone === null && !assumeUtc) return 'has no time zone (--assume-utc when it is UTC)'
     if (!utc && moment.zone !== null) return 'has a time zone'
     const micros = moment.micros - (moment.zone ?? 0) * 60_000_000
     const value = moment.days * MICROS_PER_DAY + micros

@@ -1,8 +1,8 @@
 /** A CSV file as a table: opened, sniffed, shown, then read. I/O through the file. */
-import { createHash } from 'node:crypto'
 import { ConnectorError } from '../../../connectors/errors.ts'
 import { typeName } from '../../../connectors/logical-type.ts'
 import type { BadValues, ReadableFile, TableReader } from '../../../connectors/tables.ts'
+import { hashOfParts } from '../content-hash.ts'
 import { csvRows } from './csv-rows.ts'
 import { decodedChunks, transcoder, unpacked } from './decoded-chunks.ts'
 import { type CsvDeclaration, type CsvDialect, dialectText, SAMPLE_BYTES } from './dialect.ts'
@@ -73,9 +73,7 @@ function fingerprint(sha256: string, layout: CsvLayout, wanted: readonly number[
     .map((place) => layout.columns[place])
     .map((each) => [each?.name, each && typeName(each.type), each?.format])
   const { gzip: _, ...dialect } = layout.dialect
-  return createHash('sha256')
-    .update(JSON.stringify([sha256, dialect, columns]))
-    .digest('hex')
+  return hashOfParts([sha256, dialect, columns])
 }
 
 type Sample = {

@@ -303,6 +303,7 @@ function parserOf({ type, basis, format }: CsvColumn, { dialect }: CsvLayout): C
     decimal: dialect.decimal,
     thousands: dialect.thousands,
     guessed: basis === 'inferred',
+    assumeUtc: dialect.assumeUtc,
     dateFormat: type.kind === 'date' ? format : null,
     timestampFormat: type.kind === 'timestamp' ? format : null,
   })

@@ -12,7 +12,7 @@ export type CsvDialect = {
   /** One ASCII byte; null = quotes are text like any other. */
   readonly quote: number | null
   /** Escapes a quote inside quotes; null = a quote is doubled. */
-  readonly escape: number | null
+  readonly escaper: number | null
   /** `lf`: also `\r\n`. */
   readonly newline: 'lf' | 'cr'
   readonly header: boolean
@@ -21,6 +21,8 @@ export type CsvDialect = {
   readonly thousands: string | null
   /** Unquoted fields that are NULL, beside the empty one. */
   readonly nullValues: readonly string[]
+  /** Timestamps without a zone are instants in UTC, where the column is one of instants. */
+  readonly assumeUtc: boolean
 }
 
 /** What a person said about the file; everything else is sniffed. */
@@ -38,6 +40,8 @@ export type CsvDeclaration = {
   /** `%d.%m.%Y`: the only form of dates. */
   readonly dateFormat?: string
   readonly timestampFormat?: string
+  /** Timestamps without a zone in a column of instants are UTC. Default: they are refused. */
+  readonly assumeUtc?: boolean
   readonly types?: ReadonlyMap<string, LogicalType>
   /** Types of the target for columns that are not declared. */
   readonly targetTypes?: ReadonlyMap<string, LogicalType>
@@ -49,7 +53,14 @@ export const SAMPLE_BYTES = 4 * 1024 * 1024
 
 export const byteOf = (character: string): number => character.charCodeAt(0)
 
-const SHOWN: Readonly<Record<string, string>> = { '\t': 'tab', ' ': 'space', '\u0001': '^A' }
+const SHOWN: Readonly<Record<string, string>> = {
+  ',': 'comma',
+  ';': 'semicolon',
+  '|': 'bar',
+  '\t': 'tab',
+  ' ': 'space',
+  '\u0001': '^A',
+}
 
 /** For people: `delimiter ;`, `encoding windows-1252` … */
 export function dialectText(dialect: CsvDialect): string {
@@ -60,12 +71,12 @@ export function dialectText(dialect: CsvDialect): string {
   return [
     `delimiter ${character(dialect.delimiter)}`,
     `quote ${dialect.quote === null ? 'none' : character(dialect.quote)}`,
-    ...(dialect.escape === null ? [] : [`escape ${character(dialect.escape)}`]),
+    ...(dialect.escaper === null ? [] : [`escape ${character(dialect.escaper)}`]),
     dialect.header ? 'header yes' : 'header no',
     `encoding ${dialect.encoding}${dialect.bomBytes > 0 ? ' (byte-order mark)' : ''}`,
     `decimal ${dialect.decimal === ',' ? 'comma' : 'point'}`,
     ...(dialect.thousands === null ? [] : [`thousands ${SHOWN[dialect.thousands] ?? dialect.thousands}`]),
-    `newline ${dialect.newline}`,
+    `lines end with ${dialect.newline === 'cr' ? 'CR' : 'LF or CRLF'}`,
     ...(dialect.gzip ? ['gzip'] : []),
     ...(dialect.nullValues.length === 0 ? [] : [`null ${dialect.nullValues.join(' ')}`]),
   ].join(', ')

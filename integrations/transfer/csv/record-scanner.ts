@@ -39,10 +39,10 @@ export class RecordScanner {
   /** Bytes at which a bare field ends. */
   readonly #stops = new Uint8Array(256)
 
-  constructor({ delimiter, quote, escape, newline }: Pick<CsvDialect, 'delimiter' | 'quote' | 'escape' | 'newline'>) {
+  constructor({ delimiter, quote, escaper, newline }: Pick<CsvDialect, 'delimiter' | 'quote' | 'escaper' | 'newline'>) {
     this.#delimiter = delimiter
     this.#quote = quote ?? -1
-    this.#escape = escape ?? -1
+    this.#escape = escaper ?? -1
     this.#newline = newline === 'cr' ? CR : LF
     this.#stops[delimiter] = 1
     this.#stops[CR] = 1
@@ -99,7 +99,7 @@ export class RecordScanner {
   /** The field whose opening quote ends before `start`; where its closing quote ends. */
   #quoted(bytes: Uint8Array, start: number, end: number, final: boolean): number {
     const quote = this.#quote
-    const escape = this.#escape
+    const escaper = this.#escape
     const newline = this.#newline
     const field = this.count
     const firstLine = this.lines
@@ -108,7 +108,7 @@ export class RecordScanner {
     for (;;) {
       while (i < end) {
         const byte = bytes[i] as number
-        if (byte === quote || byte === escape) break
+        if (byte === quote || byte === escaper) break
         if (byte === newline) this.lines++
         i++
       }
@@ -118,12 +118,12 @@ export class RecordScanner {
       }
       const follower = i + 1 < end ? (bytes[i + 1] as number) : -1
       if (follower === -1 && !final) return INCOMPLETE
-      if (bytes[i] === escape && follower !== -1) {
+      if (bytes[i] === escaper && follower !== -1) {
         form = FIELD.escaped
         i += 2
         continue
       }
-      if (follower === quote && escape === -1) {
+      if (follower === quote && escaper === -1) {
         form = FIELD.escaped
         i += 2
         continue
@@ -156,9 +156,9 @@ export function unescapeField(
   start: number,
   end: number,
   target: Uint8Array,
-  { quote, escape }: Pick<CsvDialect, 'quote' | 'escape'>,
+  { quote, escaper }: Pick<CsvDialect, 'quote' | 'escaper'>,
 ): number {
-  const marker = escape ?? quote
+  const marker = escaper ?? quote
   let length = 0
   for (let i = start; i < end; i++) {
     if (bytes[i] === marker && i + 1 < end) i++

@@ -59,19 +59,26 @@ export function sniffDialect(
   whole: boolean,
 ): Omit<CsvDialect, 'header' | 'decimal'> {
   const quote = declared.quote === undefined ? byteOf('"') : declared.quote === null ? null : oneByte(declared.quote, 'quote')
-  const escape = declared.escape === undefined ? null : oneByte(declared.escape, 'escape')
+  const escaper = declared.escape === undefined ? null : oneByte(declared.escape, 'escape')
   const head = sample.subarray(0, DELIMITER_BYTES)
   const newline = head.includes(0x0a) || !head.includes(0x0d) ? 'lf' : 'cr'
-  const base = { quote, escape: escape === quote ? null : escape, newline } as const
+  const base = { quote, escaper: escaper === quote ? null : escaper, newline } as const
   const delimiter =
     declared.delimiter === undefined
       ? sniffDelimiter(head, base, whole && head.length === sample.length)
       : oneByte(declared.delimiter, 'delimiter')
-  return { ...file, ...base, delimiter, thousands: declared.thousands ?? null, nullValues: declared.nullValues ?? [] }
+  return {
+    ...file,
+    ...base,
+    delimiter,
+    thousands: declared.thousands ?? null,
+    nullValues: declared.nullValues ?? [],
+    assumeUtc: declared.assumeUtc ?? false,
+  }
 }
 
 /** The delimiter that splits most records into the same number of fields, more than one. */
-function sniffDelimiter(sample: Buffer, base: Pick<CsvDialect, 'quote' | 'escape' | 'newline'>, whole: boolean): number {
+function sniffDelimiter(sample: Buffer, base: Pick<CsvDialect, 'quote' | 'escaper' | 'newline'>, whole: boolean): number {
   let best = byteOf(',')
   let bestScore = 0
   for (const candidate of DELIMITERS) {
@@ -91,7 +98,7 @@ function sniffDelimiter(sample: Buffer, base: Pick<CsvDialect, 'quote' | 'escape
 /** Null when the text is no CSV under that delimiter. */
 function fieldCounts(
   sample: Buffer,
-  dialect: Pick<CsvDialect, 'delimiter' | 'quote' | 'escape' | 'newline'>,
+  dialect: Pick<CsvDialect, 'delimiter' | 'quote' | 'escaper' | 'newline'>,
   whole: boolean,
 ): readonly number[] | null {
   const counts: number[] = []
@@ -117,7 +124,7 @@ function mostFrequent(counts: readonly number[]): number {
 /** Records of a sample as texts (Latin-1 of the bytes), until `take` returns false or the sample ends. A cut-off record is left out. */
 export function eachRecord(
   sample: Buffer,
-  dialect: Pick<CsvDialect, 'delimiter' | 'quote' | 'escape' | 'newline'>,
+  dialect: Pick<CsvDialect, 'delimiter' | 'quote' | 'escaper' | 'newline'>,
   whole: boolean,
   take: (fields: readonly string[], scanner: RecordScanner) => boolean,
 ): void {
@@ -136,7 +143,7 @@ export function fieldBytes(
   bytes: Buffer,
   scanner: RecordScanner,
   field: number,
-  dialect: Pick<CsvDialect, 'quote' | 'escape'>,
+  dialect: Pick<CsvDialect, 'quote' | 'escaper'>,
 ): Buffer {
   const start = scanner.starts[field] as number
   const end = scanner.ends[field] as number
