@@ -53,7 +53,7 @@ export const COMMANDS: readonly DefineCommand[] = [
 
 const FIRST_STEPS = `
 First steps:
-  portage dev up                          a PostgreSQL server with sample tables, to try things on
+  portage dev up                          PostgreSQL with sample tables and an S3 endpoint, to try things on
   portage init --from postgres://…        write config/ from a live database
   portage check                           every problem at once
   portage run loans --until-current       copy, follow, register

@@ -1,4 +1,4 @@
-/** `portage dev up`: a PostgreSQL server with the loan book, for trying things on; ends with the signal. */
+/** `portage dev up`: a PostgreSQL server with the loan book and an S3 endpoint, for trying things on; ends with the signal. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import pg from 'pg'
@@ -7,15 +7,17 @@ import type { CommandContext } from '../command-context.ts'
 import { loadBook } from '../demo/load-book.ts'
 import { countText } from '../format/quantities.ts'
 import { startPostgres } from './embedded-postgres.ts'
+import { DEV_BUCKET, startDevS3 } from './s3.ts'
 import { DEV_URL_FILE, SAMPLE_INTEGRATION, sampleConnections } from './sample-config.ts'
 
 export type DevOptions = {
   /** 1 = about 114 k clients, 167 k loans, 118 k payments. */
   readonly scale: number
   readonly port: number | undefined
+  readonly s3Port: number | undefined
 }
 
-export async function devUp(context: CommandContext, { scale, port }: DevOptions): Promise<void> {
+export async function devUp(context: CommandContext, { scale, port, s3Port }: DevOptions): Promise<void> {
   const { signal, print, io } = context
   const { state, config } = context.globals()
   const dir = resolve(state, 'dev', 'postgres')
@@ -24,10 +26,12 @@ export async function devUp(context: CommandContext, { scale, port }: DevOptions
   const loaded = await fill(server.url, scale)
   const urlFile = resolve(state, DEV_URL_FILE)
   writeFileSync(urlFile, `${server.url}\n`, { mode: 0o600 })
-  const written = writeSample(config, urlFile)
+  await using s3 = await startDevS3(state, s3Port)
+  const written = writeSample(config, state)
 
   await print(`PostgreSQL is ready: ${server.url}`)
   await print(`tables: ${loaded}`)
+  await print(`S3 endpoint is ready: ${s3.url}, bucket "${DEV_BUCKET}", region ${s3.region}`)
   for (const file of written) await print(`wrote ${file}`)
   await print(`
 In another terminal:
@@ -35,7 +39,18 @@ In another terminal:
   portage run loans --until-current
   portage query "select status, count(*) as loans, sum(amount) as amount from loans.loan group by status order by 1"
 
-Ctrl-C stops the server; its data stay in ${dir}`)
+With the lake in the bucket: lake: {connection: lake_s3, prefix: raw}, in the integration, and in connections.yaml
+  lake_s3:
+    connector: s3
+    bucket: ${DEV_BUCKET}
+    endpoint: ${s3.url}
+    access_key_id: \${file:${from(config, s3.files.accessKeyId)}}
+    secret_access_key: \${file:${from(config, s3.files.secretAccessKey)}}
+Other S3 clients (path style, signature version 4):
+  export AWS_ENDPOINT_URL_S3=${s3.url} AWS_REGION=${s3.region}
+  export AWS_ACCESS_KEY_ID="$(cat ${s3.files.accessKeyId})" AWS_SECRET_ACCESS_KEY="$(cat ${s3.files.secretAccessKey})"
+
+Ctrl-C stops both; their data stay in ${dirname(dir)}`)
   await new Promise<void>((stopped) => {
     // The server runs detached: something must keep this process alive.
     const alive = setInterval(() => undefined, 60_000)
@@ -62,13 +77,18 @@ async function fill(url: string, scale: number): Promise<string> {
   }
 }
 
+/** A path as the configuration says it. */
+function from(root: string, path: string): string {
+  return relative(resolve(root), resolve(path))
+}
+
 /** Only into a root that has no connections yet. */
-function writeSample(root: string, urlFile: string): readonly string[] {
+function writeSample(root: string, state: string): readonly string[] {
   const connections = join(root, 'connections.yaml')
   if (existsSync(connections)) return []
   const integration = join(root, 'integrations', 'loans.yaml')
   mkdirSync(dirname(integration), { recursive: true })
-  writeFileSync(connections, sampleConnections(relative(resolve(root), urlFile)), { flag: 'wx' })
+  writeFileSync(connections, sampleConnections(from(root, state)), { flag: 'wx' })
   const written = [connections]
   if (!existsSync(integration)) {
     writeFileSync(integration, SAMPLE_INTEGRATION)

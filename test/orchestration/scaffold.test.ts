@@ -72,7 +72,7 @@ test('the integration file is the golden one', async () => {
 })
 
 test('the configuration of the repository is the one that "portage dev up" is for', () => {
-  expect(repository('connections.yaml')).toBe(sampleConnections('../.portage/dev/postgres.url'))
+  expect(repository('connections.yaml')).toBe(sampleConnections('../.portage'))
   expect(repository('integrations/loans.yaml')).toBe(SAMPLE_INTEGRATION)
   const root = new URL('../../config', import.meta.url).pathname
   expect(loadConfiguration(root).integrations.map(({ name }) => name)).toEqual(['loans'])
