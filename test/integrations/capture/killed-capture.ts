@@ -31,15 +31,20 @@ export function loanBook(rows = 30): MemoryDatabase {
   return database
 }
 
+/** The same objects three times: for the run that is killed, for the next one, and, opened after both, for the comparison. */
+export type KilledStores = {
+  readonly first: ObjectStore
+  readonly next: ObjectStore
+  readonly judge: () => Promise<ObjectStore>
+}
+
 /**
- * Kills a run at its `at`-th call (even: before it, odd: after it), lets another one finish on `next`, and compares.
+ * Kills a run at its `at`-th call (even: before it, odd: after it), lets another one finish, and compares.
  * True when the run was done before that call.
- *
- * `stores`: the store of the killed run, and the same objects for the next one and for the comparison.
  */
 export async function killedAt(
   at: number,
-  stores: { readonly first: ObjectStore; readonly next: ObjectStore; readonly judge: ObjectStore },
+  stores: KilledStores,
   limits: { readonly signal?: AbortSignal } = {},
 ): Promise<boolean> {
   const database = loanBook(20)
@@ -61,11 +66,12 @@ export async function killedAt(
   )
   work()
   await runCapture(database, stores.next, limits)
+  const lake = await stores.judge()
   for (const table of [LOAN_TABLE, EVENT_BAG]) {
-    expect(await lakeRows(stores.judge, table), `killed at call ${at}, ${table}`).toEqual(sourceRows(database, table))
-    const positions = await changePositions(stores.judge, table)
+    expect(await lakeRows(lake, table), `killed at call ${at}, ${table}`).toEqual(sourceRows(database, table))
+    const positions = await changePositions(lake, table)
     expect(new Set(positions).size, `killed at call ${at}: a change is in two live files`).toBe(positions.length)
   }
-  expect(await unnamedFiles(stores.judge), `killed at call ${at}`).toEqual([])
+  expect(await unnamedFiles(lake), `killed at call ${at}`).toEqual([])
   return done
 }

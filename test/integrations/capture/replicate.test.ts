@@ -220,7 +220,7 @@ describe('replicate, killed at any call to the store', () => {
     let calls = Number.POSITIVE_INFINITY
     for (let at = 3; at < calls; at += 5) {
       const inner = memoryStore()
-      if (await killedAt(at, { first: inner, next: inner, judge: inner })) calls = at
+      if (await killedAt(at, { first: inner, next: inner, judge: async () => inner })) calls = at
     }
     expect(calls).toBeGreaterThan(30)
   }, 120_000)
