@@ -20,12 +20,14 @@ export type CoverageOptions = {
 
 const POLL_MS = 250
 /** A run that starts again or is taken over leaves its slot for a moment. */
-const ABSENCE_MS = 3_000
+const ABSENCE_MS = 2_000
 
 /** Follows the log of one integration forward. */
 export class Coverage {
   readonly #options: CoverageOptions
   #loaded: LoadedLog
+  /** Nobody was running at the last look. */
+  #alone = false
 
   constructor(options: CoverageOptions, loaded: LoadedLog) {
     this.#options = options
@@ -59,9 +61,11 @@ export class Coverage {
       if (state.position !== before) moved = now
       const { active } = await source.health(signal)
       absentSince = active === true ? null : (absentSince ?? now)
-      if (absentSince !== null && now - absentSince >= ABSENCE_MS) return await this.#withoutRun(state, cut, signal)
+      if (active === true) this.#alone = false
+      const patience = this.#alone ? 0 : ABSENCE_MS
+      if (absentSince !== null && now - absentSince >= patience) return await this.#withoutRun(state, cut, signal)
       if (now - moved > patienceMs) throw this.#standing(state)
-      if (!told) onWait('waiting for the lake to reach the position')
+      if (!told && !this.#alone) onWait('waiting for the lake to reach the position')
       told = true
       await environment.sleep(POLL_MS, signal)
     }
@@ -79,7 +83,8 @@ export class Coverage {
         `Integration "${lake.integration}" has not been copied completely and is not running. ${cure}`,
       )
     }
-    onWait('no run is active: looking whether the source has changed since the newest commit')
+    if (!this.#alone) onWait('no run is active: looking whether the source has changed since the newest commit')
+    this.#alone = true
     if (await this.#isIdle(state.position, cut, signal)) return state
     throw new ConnectorError(
       'SOURCE_SETUP',

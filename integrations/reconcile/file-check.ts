@@ -13,6 +13,12 @@ export function filesOf({ base, changes }: Pick<TableState, 'base' | 'changes'>)
   return [...(base?.files ?? []), ...(base?.renewed?.files ?? []), ...changes]
 }
 
+export type FileFindings = {
+  readonly problems: readonly FileProblem[]
+  /** Sizes of files that are not as large as the log says. */
+  readonly sizes: ReadonlyMap<string, number>
+}
+
 /** Files that are missing or have another size. Files of later commits are nobody's concern here. */
 export async function checkFiles(
   store: ObjectStore,
@@ -20,16 +26,20 @@ export async function checkFiles(
   table: TableName,
   files: readonly FileEntry[],
   signal: AbortSignal,
-): Promise<readonly FileProblem[]> {
+): Promise<FileFindings> {
   const sizes = new Map<string, number>()
   for await (const { key, size } of store.list(tablePrefix(lake, table), { signal })) sizes.set(key, size)
   const problems: FileProblem[] = []
+  const wrong = new Map<string, number>()
   for (const { key, size } of files) {
     const found = sizes.get(key) ?? (await store.head(key, signal))?.size
     if (found === undefined) problems.push({ file: key, problem: 'is missing' })
-    else if (found !== size) problems.push({ file: key, problem: `has ${found} bytes; the log says ${size}` })
+    else if (found !== size) {
+      problems.push({ file: key, problem: `has ${found} bytes; the log says ${size}` })
+      wrong.set(key, found)
+    }
   }
-  return problems
+  return { problems, sizes: wrong }
 }
 
 /** Files whose bytes are not those that were written. */

@@ -29,6 +29,8 @@ export type LakeView = {
   readonly boundary: Position
   /** Rows at or above are not there yet. */
   readonly until: Position
+  /** Sizes of files that are not as large as the log says: what they hold is read all the same. */
+  readonly sizes?: ReadonlyMap<string, number>
 }
 
 /** What is wrong with a file, found while reading it. */
@@ -180,7 +182,9 @@ class LakeReader {
       ...METADATA_COLUMNS.filter((name) => name !== '_source_committed_at'),
       ...columns.map(({ physical }) => physical),
     ]
-    return storedGroups(this.#scan.store, file, wanted, this.#signal)
+    const { store, view } = this.#scan
+    const size = view.sizes?.get(file.key)
+    return storedGroups(store, size === undefined ? file : { ...file, size }, wanted, this.#signal)
   }
 
   #cells(

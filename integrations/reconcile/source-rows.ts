@@ -55,7 +55,8 @@ export async function sourceChecksums(
   await eachChunk(scan, signal, async (chunk, stop) => {
     if (!able) return
     const [columns, key] = [ids(options.indexes), ids(compared.key)]
-    const request = { table: compared.source, chunk, token: snapshot.token, columns, key, digits: options.digits }
+    const only = scan.prefixes === undefined ? {} : { prefixes: scan.prefixes }
+    const request = { table: compared.source, chunk, token: snapshot.token, columns, key, digits: options.digits, ...only }
     const part = await source.checksum(request, stop)
     if (part === null) {
       able = false

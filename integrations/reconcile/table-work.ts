@@ -79,6 +79,7 @@ export class TableWork {
   #phase: Phase = { kind: 'sums' }
   #retries = 0
   #problems = new Map<string, FileProblem>()
+  #sizes: ReadonlyMap<string, number> = new Map()
   #confirmed: RowDifference[] = []
   #more = 0
   moving = 0
@@ -156,13 +157,20 @@ export class TableWork {
     const viewed = lakeView(compared, landed, landed.changes, cut)
     if ('reason' in viewed) return viewed
     const indexes = compared.columns.flatMap(({ masked }, index) => (masked && !this.#options.deep ? [] : [index]))
-    return { compared, view: viewed.view, indexes }
+    return { compared, view: this.#sized(viewed.view), indexes }
   }
 
-  async #sum(moment: Moment, { compared, view, indexes }: Ready, signal: AbortSignal): Promise<void> {
+  #sized(view: LakeView): LakeView {
+    return this.#sizes.size === 0 ? view : { ...view, sizes: this.#sizes }
+  }
+
+  async #sum(moment: Moment, { compared, view: asLogged, indexes }: Ready, signal: AbortSignal): Promise<void> {
     const { store, lake, deep, onRows } = this.#options
     const files = filesOf(moment.state.tables[this.table] ?? { base: null, changes: [] })
-    for (const problem of await checkFiles(store, lake, this.table, files, signal)) this.#tell(problem)
+    const found = await checkFiles(store, lake, this.table, files, signal)
+    for (const problem of found.problems) this.#tell(problem)
+    this.#sizes = found.sizes
+    const view = this.#sized(asLogged)
     if (deep) for (const problem of await checkBytes(store, files, () => {}, signal)) this.#tell(problem)
     const rows = view.base.reduce((sum, file) => sum + file.rows, 0) + view.changes.reduce((sum, file) => sum + file.rows, 0)
     const { digits, prefixes } = sampled(this.#options.sample, digitsFor(rows))
@@ -183,9 +191,9 @@ export class TableWork {
       signal,
     )
     const { sums, floats } = summed.result()
-    const [found = new Map(), foundCommon = found] = sums
+    const [lakeSums = new Map(), lakeCommon = lakeSums] = sums
     this.sourceRows = totalRows(source)
-    this.lakeRows = totalRows(found)
+    this.lakeRows = totalRows(lakeSums)
     this.position = moment.cut
     this.commit = moment.state.number
     this.filesChecked = files.length
@@ -201,11 +209,11 @@ export class TableWork {
           commit: moment.state.number,
           digits,
           prefixes,
-          sums: foundCommon,
+          sums: lakeCommon,
           floats,
         }
       : null
-    const buckets = differingBuckets(source, found)
+    const buckets = differingBuckets(source, lakeSums)
     this.#phase = buckets.length === 0 ? { kind: 'done' } : { kind: 'prints', buckets }
   }
 
