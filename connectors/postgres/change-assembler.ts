@@ -12,7 +12,7 @@ import { TAKE, type Take } from './copy-stream.ts'
 import type { Bytes } from './decode/bytes.ts'
 import { type ChangeBatchBuilder, createChangeBatchBuilder } from './decode/change-batch.ts'
 import { createPgoutputParser, type PgoutputMessage, type Relation } from './decode/pgoutput.ts'
-import { cutAt, encodePosition } from './decode/position.ts'
+import { cutAt, encodePosition, POSITION_BYTES } from './decode/position.ts'
 import { type TransactionStamp, transactionStamp } from './decode/transaction-stamp.ts'
 import type { Tuple } from './decode/tuple.ts'
 import type { ResolvedRelation } from './relation-resolver.ts'
@@ -34,9 +34,11 @@ export type OpenTable = {
 
 type Transaction = { readonly finalLsn: bigint; readonly committedAtUs: bigint; readonly xid: number; readonly skipped: boolean }
 
-/** A transaction is handed over in pieces no smaller than this, whatever the flush policy says. */
-const MIN_PIECE_ROWS = MAX_BATCH_ROWS
-const MIN_PIECE_BYTES = 32 * 1024 * 1024
+/**
+ * What is gathered is handed over in pieces of about this size, or of `MAX_BATCH_ROWS`, in the middle of a transaction too: memory stays the same
+ * however large a transaction is. The next piece is gathered while the consumer works on this one.
+ */
+const PIECE_BYTES = 8 * 1024 * 1024
 
 export class ChangeAssembler {
   readonly #epoch: number
@@ -53,13 +55,17 @@ export class ChangeAssembler {
   #rejects: Reject[] = []
   #schemas: SchemaChange[] = []
   #transactions = 0
+  /** Of the open piece. */
+  #changes = 0
+  #pieceBytes = 0
+  /** Since the last cut, for the flush policy. */
   #rows = 0
   #bytes = 0
   #committedAtUs: bigint | null = null
   #changed = false
   /** The first cut behind everything taken so far. */
   position: bigint
-  /** When the open set's first change came, in `performance.now()` milliseconds; null while it is empty. */
+  /** When the first change behind the last cut came, in `performance.now()` milliseconds; null while there is none. */
   openedAt: number | null = null
   /** The next transaction's end makes the set due. */
   wanted = false
@@ -82,11 +88,6 @@ export class ChangeAssembler {
 
   get inTransaction(): boolean {
     return this.#transaction !== null
-  }
-
-  /** Nothing has been gathered since the last set. */
-  get empty(): boolean {
-    return !this.#changed
   }
 
   message(bytes: Bytes, start: number, end: number): Take {
@@ -152,16 +153,19 @@ export class ChangeAssembler {
       cut: between ? this.cut() : null,
       committedAt: this.#committedAtUs === null ? null : isoMicros(this.#committedAtUs),
       transactions: this.#transactions,
-      changes: this.#rows,
+      changes: this.#changes,
       current: between && current,
     }
     this.#batches = []
     this.#rejects = []
     this.#schemas = []
     this.#transactions = 0
+    this.#changes = 0
+    this.#pieceBytes = 0
+    this.#committedAtUs = null
+    if (!between) return set
     this.#rows = 0
     this.#bytes = 0
-    this.#committedAtUs = null
     this.#changed = false
     this.openedAt = null
     this.wanted = false
@@ -327,14 +331,11 @@ export class ChangeAssembler {
 
   #grown(rows: number, bytes: number): Take {
     this.#touch()
+    this.#changes += rows
     this.#rows += rows
     this.#bytes += bytes
-    return this.#large() ? this.#pause({ kind: 'set' }) : TAKE.more
-  }
-
-  /** The open transaction alone outgrows a set. */
-  #large(): boolean {
-    return this.#rows >= Math.max(this.#flush.rows, MIN_PIECE_ROWS) || this.#bytes >= Math.max(this.#flush.bytes, MIN_PIECE_BYTES)
+    this.#pieceBytes += bytes + rows * ROW_BYTES
+    return this.#pieceBytes >= PIECE_BYTES || this.#changes >= MAX_BATCH_ROWS ? this.#pause({ kind: 'set' }) : TAKE.more
   }
 
   #touch(): void {
@@ -345,5 +346,7 @@ export class ChangeAssembler {
 }
 
 const INSERT = 0x49
+/** A row's metadata columns. */
+const ROW_BYTES = POSITION_BYTES + 20
 
 const isoMicros = (us: bigint): string => new Date(Number(us / 1000n)).toISOString()

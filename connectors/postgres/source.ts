@@ -25,9 +25,12 @@ import { ensureSlot, readSlot, slotInUse } from './slot.ts'
 import { holdSnapshot } from './snapshot.ts'
 import { tableErrors } from './table-problems.ts'
 
+/** Enough for the batches that readers and the stream hold in turn. */
+const MAX_IDLE_BYTES = 32 * 1024 ** 2
+
 export function createPostgresSource(options: PostgresOptions, scope: SourceScope, environment: Environment): Source {
   const sessions = new Sessions(options, scope.integration)
-  const pool = createBufferPool()
+  const pool = createBufferPool({ maxIdleBytes: MAX_IDLE_BYTES })
   let epoch = 1
   let stream: ReplicationStream | null = null
   let acknowledged: bigint | null = null

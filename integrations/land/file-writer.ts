@@ -29,8 +29,12 @@ export interface FileWriter {
   readonly rows: number
   /** Bytes written or buffered, compressed where already known. */
   readonly bytes: number
+  /** Memory taken for what is not written yet, about. */
+  readonly allocated: number
   /** Encodes the batch before it returns, so that the caller may release its buffers when the promise settles. */
   append(batch: RecordBatch): Promise<void>
+  /** Writes the rows so far as a row group (stripe) of their own, so that their memory is free. The file goes on. */
+  endGroup(): Promise<void>
   /** Writes what is buffered and the footer; the sink is not closed. */
   finish(): Promise<FileSummary>
 }

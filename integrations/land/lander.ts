@@ -26,13 +26,16 @@ export type LanderOptions = {
   readonly maxBufferedBytes?: number
 }
 
-export const MAX_BUFFERED_BYTES = 96 * 1024 ** 2
-/** What an open file holds for each column beside its data: the encoder's page and dictionary. */
-const OPEN_COLUMN_BYTES = 56 * 1024
+export const MAX_BUFFERED_BYTES = 48 * 1024 ** 2
+/** A file that takes less is not worth relieving. */
+const RELIEVED_BYTES = 64 * 1024
 /** Each open file holds a descriptor or an upload. */
 export const MAX_OPEN_FILES = 256
 /** Files published at a time: each waits for the store, not for us. */
 const CLOSING_AT_ONCE = 8
+
+/** `allocated`: when it last grew or shrank. */
+type OpenFile = { readonly file: DataFile; allocated: number }
 
 /** One snapshot chunk of a table. */
 export type BasePart = { readonly schema: TableSchema; readonly generation: number; readonly part: string }
@@ -56,7 +59,7 @@ export function openLander(options: LanderOptions): Lander {
   const { store, log } = options
   const maxBuffered = options.maxBufferedBytes ?? MAX_BUFFERED_BYTES
   /** In order of use: the first has waited longest. */
-  const open = new Map<string, DataFile>()
+  const open = new Map<string, OpenFile>()
   let finished: FileEntry[] = []
   let owners = new Map<string, TableName>()
   let parts = 0
@@ -81,7 +84,7 @@ export function openLander(options: LanderOptions): Lander {
     return openDataFile({ store, key, format, compression, schema, part, metadata, unstated }, rows)
   }
 
-  const finish = async (name: string, file: DataFile): Promise<void> => {
+  const finish = async (name: string, { file }: OpenFile): Promise<void> => {
     open.delete(name)
     try {
       const entry = await file.close()
@@ -93,18 +96,31 @@ export function openLander(options: LanderOptions): Lander {
     }
   }
 
-  /** Closes the fullest files until memory is bounded again, and the longest unused when too many are open. */
+  /**
+   * Keeps memory bounded: the fullest files end a row group, which costs no file. Files are closed only when too many are
+   * open, or when even their empty buffers are too much: those that have waited longest.
+   */
   const relieve = async (): Promise<void> => {
     for (;;) {
       const entries = [...open]
-      const buffered = entries.reduce((sum, [, file]) => sum + file.buffered + file.schema.columns.length * OPEN_COLUMN_BYTES, 0)
-      const fullest = entries.reduce<(typeof entries)[number] | null>(
-        (most, each) => (most === null || each[1].buffered > most[1].buffered ? each : most),
-        null,
-      )
-      const next = buffered > maxBuffered ? fullest : open.size > MAX_OPEN_FILES ? entries[0] : null
-      if (next === null || next === undefined) return
-      await finish(...next)
+      const [oldest] = entries
+      if (oldest === undefined) return
+      const allocated = entries.reduce((sum, [, { allocated: bytes }]) => sum + bytes, 0)
+      if (entries.length > MAX_OPEN_FILES) {
+        await finish(...oldest)
+        continue
+      }
+      if (allocated <= maxBuffered) return
+      const fullest = entries.reduce((most, each) => (each[1].allocated > most[1].allocated ? each : most))
+      const [, full] = fullest
+      const before = full.allocated
+      if (before < RELIEVED_BYTES) await finish(...oldest)
+      else {
+        await full.file.relieve()
+        full.allocated = full.file.allocated
+        // What stays is not in row groups.
+        if (full.allocated > before / 2) await finish(...fullest)
+      }
     }
   }
 
@@ -113,18 +129,19 @@ export function openLander(options: LanderOptions): Lander {
     open.clear()
     finished = []
     owners = new Map()
-    await Promise.all(files.map((file) => file.abort()))
+    await Promise.all(files.map(({ file }) => file.abort()))
   }
 
   return {
     async appendChanges(rows, schema) {
       if (rows.batch.numRows === 0) return
       const name = `${schema.table}\n${schema.version}\n${dateOf(rows)}`
-      const file = open.get(name) ?? (await openFile(schema, rows, null))
+      const entry = open.get(name) ?? { file: await openFile(schema, rows, null), allocated: 0 }
       open.delete(name)
-      open.set(name, file)
-      await file.append(rows)
-      if (file.bytes >= options.targetFileBytes) await finish(name, file)
+      open.set(name, entry)
+      await entry.file.append(rows)
+      entry.allocated = entry.file.allocated
+      if (entry.file.bytes >= options.targetFileBytes) await finish(name, entry)
       await relieve()
     },
     async takeChanges(signal) {
@@ -132,7 +149,7 @@ export function openLander(options: LanderOptions): Lander {
       try {
         const queue = [...open][Symbol.iterator]()
         const closing = async (): Promise<void> => {
-          for (const [name, file] of queue) await finish(name, file)
+          for (const [name, entry] of queue) await finish(name, entry)
         }
         await settleAll(Array.from({ length: CLOSING_AT_ONCE }, closing))
       } catch (error) {

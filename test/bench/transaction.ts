@@ -47,7 +47,11 @@ const CASES: readonly Case[] = [
       const piece = 100
       for (let from = 1; from <= rows; from += piece * TABLES) {
         await client.query(
-          `do $$ begin for n in 0..${TABLES - 1} loop execute format('${PAYMENT_ROWS.replace('payment', 'payment_%s').replaceAll("'", "''").replace('$1::bigint', String(from)).replace('$2::bigint', String(from + piece - 1)).replaceAll(' % ', ' %% ')}', n); end loop; end $$`,
+          `do $$ begin for n in 0..${TABLES - 1} loop execute format('${PAYMENT_ROWS.replace('payment', 'payment_%s')
+            .replaceAll("'", "''")
+            .replace('$1', String(from))
+            .replace('$2', String(from + piece - 1))
+            .replaceAll(' % ', ' %% ')}', n); end loop; end $$`,
         )
       }
       await client.query('commit')
@@ -96,6 +100,7 @@ async function measure(each: Case, rows: number): Promise<void> {
     `transaction of ${size} (took the source ${took} s): landed ${latency.toFixed(1)} s after its commit, peak ${followed.peakMb.toFixed(0)} MB, ` +
       `${followed.cpuSeconds.toFixed(1)} s CPU; from a backlog ${caught.seconds.toFixed(1)} s, peak ${caught.peakMb.toFixed(0)} MB`,
   )
-  if (followed.rows !== rows || caught.rows !== rows) throw new Error(`Expected ${rows} rows, landed ${followed.rows} and ${caught.rows}`)
+  if (followed.rows !== rows || caught.rows !== rows)
+    throw new Error(`Expected ${rows} rows, landed ${followed.rows} and ${caught.rows}`)
   console.log(JSON.stringify({ bench: 'transaction', case: each.name, rows, ...times, followed, caught }))
 }

@@ -60,6 +60,8 @@ const WRITER = 0x504f52
 const WRITER_VERSION = 6
 /** Small pieces are joined to this size before they are written. */
 const SINK_BYTES = 1024 * 1024
+/** What an open column holds beside its data. */
+const OPEN_COLUMN_BYTES = 16 * 1024
 
 /**
  * A writer of one ORC v1 file (post-script version 0.12, proleptic Gregorian calendar, writer zone UTC), readable by C++
@@ -244,7 +246,15 @@ export function createOrcWriter(options: OrcWriterOptions): FileWriter {
     get bytes() {
       return position + writer.size
     },
+    get allocated() {
+      return pendingBytes + writer.size + types.length * OPEN_COLUMN_BYTES
+    },
     append: (batch) => step(() => append(batch)),
+    endGroup: () =>
+      step(async () => {
+        await finishStripe()
+        await flush()
+      }),
     finish: () => step(finish),
   }
 }

@@ -37,23 +37,34 @@ export type FinishedChunk = {
 
 const NO_BOUNDS: Bounds = { range: null, nans: 0 }
 
-/** Buffers that all columns of a writer share while one of their pages is being closed. */
+/** Buffers that all columns share while one of their pages is being closed: nothing else runs meanwhile. */
 export type PageScratch = {
   readonly packed: GrowingBytes
   readonly levels: Uint8Array
   readonly indices: Uint16Array
   readonly used: Uint8Array
   readonly gathered: GrowingBytes
+  /** A page whose levels do not fit in front of its values. */
+  readonly joined: GrowingBytes
 }
 
-export function pageScratch(limits: PageLimits): PageScratch {
-  const levels = levelsCapacity(limits.rows)
+const scratches = new Map<number, PageScratch>()
+
+export function pageScratch({ rows }: PageLimits): PageScratch {
+  const scratch = scratches.get(rows) ?? newScratch(rows)
+  scratches.set(rows, scratch)
+  return scratch
+}
+
+function newScratch(rows: number): PageScratch {
+  const levels = levelsCapacity(rows)
   return {
-    packed: new GrowingBytes(indicesCapacity(limits.rows), (levels + 7) & ~7),
+    packed: new GrowingBytes(indicesCapacity(rows), (levels + 7) & ~7),
     levels: new Uint8Array(levels),
-    indices: new Uint16Array(limits.rows),
+    indices: new Uint16Array(rows),
     used: new Uint8Array(MAX_DICTIONARY_ENTRIES),
     gathered: new GrowingBytes(4096),
+    joined: new GrowingBytes(4096, (levels + 7) & ~7),
   }
 }
 
@@ -63,7 +74,7 @@ export class ColumnWriter {
   readonly #compressor: Compressor
   readonly #limits: PageLimits
   readonly #scratch: PageScratch
-  readonly #page: OpenPage
+  #page: OpenPage
   #dictionaryIfAny: ChunkDictionary | null = null
   /** `open`: new values may still get a number in this chunk. `never`: this column once had too many values. */
   #dictionaryState: 'open' | 'closed' | 'never'
@@ -81,7 +92,7 @@ export class ColumnWriter {
     this.#compressor = compressor
     this.#limits = limits
     this.#scratch = scratch
-    this.#page = new OpenPage(limits.rows)
+    this.#page = new OpenPage()
     this.#dictionaryState = codec.index === null ? 'never' : 'open'
   }
 
@@ -99,6 +110,17 @@ export class ColumnWriter {
   /** Bytes held for the chunk: finished pages compressed, the open one as it is. */
   get held(): number {
     return this.#compressed + this.#page.plain.length
+  }
+
+  /** Memory taken for the chunk, used or not. */
+  get allocated(): number {
+    return this.#compressed + this.#page.allocated + (this.#dictionaryIfAny?.allocated ?? 0)
+  }
+
+  /** Lets go of buffers that have grown; after `finish`. */
+  shrink(): void {
+    this.#page = new OpenPage()
+    this.#dictionaryIfAny = null
   }
 
   /** Takes rows [from, to) over; nothing of `column` is referred to afterwards but its dictionary, by identity. */
@@ -209,7 +231,7 @@ export class ColumnWriter {
       this.#numbers = new Int32Array(values.size).fill(-1)
     }
     const numbers = this.#numbers
-    const target = this.#page.indices
+    const target = this.#page.reserveIndices(to - from)
     let at = this.#page.values
     let row = from
     for (; row < to; row++) {
@@ -257,6 +279,15 @@ export class ColumnWriter {
     let start = data.base
     if (this.schema.nullable) {
       const levels = writeDefinitionLevels(this.#scratch.levels, page.levels, rows, nulls)
+      if (levels > start) {
+        const { joined } = this.#scratch
+        joined.length = 0
+        joined.reserve(data.length)
+        joined.bytes.set(data.bytes.subarray(data.base, data.end), joined.base)
+        joined.length = data.length
+        data = joined
+        start = joined.base
+      }
       start -= levels
       data.bytes.set(this.#scratch.levels.subarray(0, levels), start)
     }

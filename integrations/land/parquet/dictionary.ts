@@ -27,6 +27,10 @@ export class ChunkDictionary {
   readonly #slots = new Uint16Array(SLOTS)
   readonly #starts = new Int32Array(MAX_DICTIONARY_ENTRIES + 1)
 
+  get allocated(): number {
+    return this.entries.bytes.length + this.#slots.byteLength + this.#starts.byteLength
+  }
+
   clear(): void {
     this.size = 0
     this.entries.length = 0

@@ -15,6 +15,11 @@ export class OffsetSink {
     this.#sink = sink
   }
 
+  /** Bytes that are not written yet. */
+  get waiting(): number {
+    return this.#waitingBytes
+  }
+
   /** Takes the parts over: they must not change afterwards. */
   async write(...parts: readonly Uint8Array[]): Promise<void> {
     for (const part of parts) {

@@ -180,7 +180,16 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
     get bytes() {
       return file.position + columns.reduce((bytes, column) => bytes + column.held, 0)
     },
+    get allocated() {
+      return file.waiting + columns.reduce((bytes, column) => bytes + column.allocated, 0)
+    },
     append: (batch) => step(() => append(batch)),
+    endGroup: () =>
+      step(async () => {
+        await finishRowGroup()
+        await file.flush()
+        for (const column of columns) column.shrink()
+      }),
     finish: () =>
       step(async (): Promise<FileSummary> => {
         await finishRowGroup()

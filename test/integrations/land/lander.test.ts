@@ -251,7 +251,7 @@ describe('lander', () => {
 
   test('open files of many tables stay within the memory bound', async () => {
     const store = memory()
-    const { lander } = await openTestLander(store, { maxBufferedBytes: 8 * 1024 ** 2, compression: 'none' })
+    const { lander } = await openTestLander(store, { maxBufferedBytes: 384 * 1024, compression: 'none' })
     const tables = Array.from({ length: 300 }, (_, index) =>
       table(`public.t${index}`, [
         [1, 'id', INT],
@@ -265,6 +265,29 @@ describe('lander', () => {
     const taken = await lander.takeChanges(NEVER)
     expect(taken.size).toBe(300)
     expect(await keysOf(store)).toHaveLength(300)
+  })
+
+  test('large files of many tables free their memory without becoming more files', async () => {
+    const store = memory()
+    const { lander } = await openTestLander(store, { maxBufferedBytes: 4 * 1024 ** 2, compression: 'none' })
+    const tables = Array.from({ length: 20 }, (_, index) =>
+      table(`public.t${index}`, [
+        [1, 'id', INT],
+        [2, 'text', TEXT],
+      ]),
+    )
+    for (let turn = 1; turn <= 12; turn++) {
+      for (const each of tables) {
+        const rows: Row[] = Array.from({ length: 50 }, (_, n) => ['c', rowAt(turn, n + 1), turn * 100 + n, 'x'.repeat(2_000)])
+        await lander.appendChanges(batch(each, 'changes', rows), schemaOf(each))
+      }
+    }
+    expect(await keysOf(store)).toHaveLength(0)
+    const taken = await lander.takeChanges(NEVER)
+    expect([...taken.values()].map((files) => files.length)).toEqual(tables.map(() => 1))
+    const [file] = taken.get(tables[7]?.table ?? LOAN.table) ?? []
+    const expected = Array.from({ length: 12 }, (_, turn) => Array.from({ length: 50 }, (_, n) => BigInt((turn + 1) * 100 + n)))
+    expect((await rowsOf(store, file?.key ?? '')).map(({ id }) => id)).toEqual(expected.flat())
   })
 
   test('a snapshot chunk becomes base files, its batches are released, and no rows make no file', async () => {
