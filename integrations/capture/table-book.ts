@@ -5,7 +5,7 @@
 import type { Position, SourceTable, TableName, TableSchema } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { LogState } from '../land/log/commit.ts'
-import { covers, dateBack, type Evolution, evolve } from './physical-columns.ts'
+import { covers, dateBack, type Evolution, evolve, sameShape } from './physical-columns.ts'
 
 export class TableBook {
   readonly #versions = new Map<TableName, readonly TableSchema[]>()
@@ -42,7 +42,12 @@ export class TableBook {
    */
   note(source: SourceTable, position: Position): Evolution {
     const latest = this.latest(source.table)
-    if (latest !== null && position < latest.since && covers(latest, source)) {
+    // A look at the catalogue may also come behind what the stream has shown since: then it shows the version of its own time.
+    const isKnown = (): boolean => {
+      const then = this.at(source.table, position)
+      return then !== null && sameShape(then, source)
+    }
+    if (latest !== null && position < latest.since && (covers(latest, source) || isKnown())) {
       const dated = dateBack(latest, source, position)
       if (dated !== null) this.#add(dated)
       return { schema: dated ?? latest, differences: [], resync: false }
