@@ -19,7 +19,7 @@ type Words = {
   readonly replace: (text: string, from: string, to: string) => string
   readonly date: (value: string) => string
   readonly timestamp: (value: string, utc: boolean) => string
-  readonly decimal: (value: string) => string
+  readonly decimal: (value: string, type: Extract<LogicalType, { kind: 'decimal' }>) => string
   readonly hex: (value: string) => string
   readonly md5: (text: string) => string
   /** The number of hex digits, as an exact integer. */
@@ -35,6 +35,12 @@ const replace = (text: string, from: string, to: string): string => `replace(${t
 const paddedTimestamp = (value: string): string =>
   `rpad(concat(cast(${value} as string), case when length(cast(${value} as string)) = 19 then '.' else '' end), 26, '0')`
 
+/** DuckDB leaves the zero before the point away where the type has no digit for it. */
+const wholeDecimal = (value: string): string => {
+  const text = `cast(${value} as varchar)`
+  return `case when ${text} like '-.%' then '-0' || substr(${text}, 2) when ${text} like '.%' then '0' || ${text} else ${text} end`
+}
+
 const WORDS: Readonly<Record<ChecksumEngine, Words>> = {
   duckdb: {
     text: plainText,
@@ -42,7 +48,7 @@ const WORDS: Readonly<Record<ChecksumEngine, Words>> = {
     replace,
     date: (value) => `strftime(${value}, '%Y-%m-%d')`,
     timestamp: (value, utc) => `strftime(${utc ? `timezone('UTC', ${value})` : value}, '%Y-%m-%d %H:%M:%S.%f')`,
-    decimal: (value) => `cast(${value} as varchar)`,
+    decimal: (value, { precision, scale }) => (precision === scale ? wholeDecimal(value) : `cast(${value} as varchar)`),
     hex: (value) => `lower(hex(${value}))`,
     md5: (text) => `md5(${text})`,
     fromHex: (hex) => `cast('0x' || ${hex} as bigint)`,
@@ -104,7 +110,7 @@ function canonicalSql(words: Words, value: string, type: LogicalType): string {
     case 'int64':
       return `cast(${value} as ${words.varchar})`
     case 'decimal':
-      return words.decimal(value)
+      return words.decimal(value, type)
     case 'date':
       return words.date(value)
     case 'timestamp':

@@ -67,9 +67,11 @@ export async function reconcile(options: ReconcileOptions, signal: AbortSignal):
   const seconds = new Map<TableName, number>()
   const sides = new Map<TableName, readonly SideReport[]>()
   const reports = new Map<TableName, TableReport>()
-  for (let first = true; work.some(({ done }) => !done); first = false) {
-    // Whatever the last moment lacked has to happen first.
-    if (!first) await environment.sleep(PAUSE_MS, signal)
+  for (let waits = 0; work.some(({ done }) => !done); ) {
+    // Whatever a table lacked has to happen first.
+    const lacking = work.reduce((sum, { retries }) => sum + retries, 0)
+    if (lacking > waits) await environment.sleep(PAUSE_MS, signal)
+    waits = lacking
     const fresh = await oneMoment(options, coverage, work, seconds, signal)
     if (fresh.length > 0) await compareWarehouses(options, fresh, sides, signal)
     for (const each of work) {

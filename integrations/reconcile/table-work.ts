@@ -103,6 +103,11 @@ export class TableWork {
     return this.#phase.kind === 'done'
   }
 
+  /** How often a moment had to be left unused. */
+  get retries(): number {
+    return this.#retries
+  }
+
   get differences(): { readonly rows: readonly RowDifference[]; readonly more: number } {
     return { rows: this.#confirmed, more: this.#more }
   }
