@@ -5,16 +5,11 @@ import { ConnectorError } from '../connectors/errors.ts'
 import { textReader, wholeReader } from './column-reader.ts'
 import type { ColumnType } from './definition.ts'
 import { zoneOffsetMs } from './instant.ts'
-import { keyText, type RowEvent, type SourceShape } from './row-event.ts'
-import { compact, type Stored, storedOf, ValueProblem } from './values.ts'
+import { keyOf, type RowEvent, type SourceShape } from './row-event.ts'
+import { compact, type Id, idOf, type Stored, storedOf, ValueProblem } from './values.ts'
 
 /** Logical type name (`decimal(12,2)`) of a column, as the batches' field metadata have it. */
 type TypeName = string
-
-export type BatchRow = {
-  readonly event: RowEvent /** Microseconds since 1970; null in snapshot rows. */
-  readonly committedAt: bigint | null
-}
 
 const OPS = { r: 'insert', c: 'insert', u: 'update', d: 'delete', t: 'truncate' } as const
 
@@ -22,16 +17,15 @@ const OPS = { r: 'insert', c: 'insert', u: 'update', d: 'delete', t: 'truncate' 
  * Every row of a batch that holds the metadata columns and the view's columns under their source names. Throws `SCHEMA` when a
  * column is absent or of a type that cannot be read exactly, `BAD_VALUE` when a value is not (naming table and column only).
  */
-export function* batchRows(table: string, shape: SourceShape, batch: RecordBatch): Generator<BatchRow> {
+export function* batchRows(table: string, shape: SourceShape, batch: RecordBatch): Generator<RowEvent> {
   const column = (name: string): Vector => {
     const found = batch.getChild(name)
     if (found === null)
       throw new ConnectorError('SCHEMA', `Table "${table}" has no column "${name}", which the feature view uses`)
     return found
   }
-  const op = textReader(column('_op'), { repeated: true })
-  const position = textReader(column('_position'), { repeated: false })
-  const committed = valueReader(column('_source_committed_at'))
+  const kind = textReader(column('_op'), { repeated: true })
+  const place = textReader(column('_position'), { repeated: false })
   const unchanged = textReader(column('_unchanged'), { repeated: true })
   const readers = shape.columns.map((name, index) => {
     const type = batch.schema.fields.find((field) => field.name === name)?.metadata.get('portage.type') ?? ''
@@ -45,31 +39,34 @@ export function* batchRows(table: string, shape: SourceShape, batch: RecordBatch
   })
   /** Most keys are one column, which is read once: millions of rows hold the key and the value. */
   const only = shape.key.length === 1 ? (shape.key[0] ?? 0) : null
+  const { columns } = shape
+  const count = readers.length
+  const source = shape.name
   for (let row = 0; row < batch.numRows; row++) {
-    const name = OPS[String(op(row)) as keyof typeof OPS]
-    if (name === undefined) throw new ConnectorError('INTERNAL', `Table "${table}" has a row of an unknown kind`)
-    const at = committed(row)
-    const committedAt = typeof at === 'bigint' ? at : null
-    const place = String(position(row))
-    const head = { source: shape.name, op: name, position: place, oldKey: null }
-    if (name === 'truncate') {
-      yield { committedAt, event: { ...head, key: '', values: [] } }
+    const op = OPS[String(kind(row)) as keyof typeof OPS]
+    if (op === undefined) throw new ConnectorError('INTERNAL', `Table "${table}" has a row of an unknown kind`)
+    const position = String(place(row))
+    if (op === 'truncate') {
+      yield { source, op, position, key: '', oldKey: null, values: [] }
       continue
     }
-    const key = only === null ? keyText(shape.key.map((index) => String(readers[index]?.(row)))) : String(readers[only]?.(row))
-    if (name === 'delete') {
-      yield { committedAt, event: { ...head, key, values: [] } }
+    const key = only === null ? keyOf(shape.key.map((index) => idAt(readers[index], row))) : idAt(readers[only], row)
+    if (op === 'delete') {
+      yield { source, op, position, key, oldKey: null, values: [] }
       continue
     }
     const absent = unchanged(row)
     const missing = typeof absent === 'string' && absent !== '' ? new Set(absent.split(',')) : null
-    const values = readers.map((read, index) => {
-      if (index === only) return key
-      return missing?.has(shape.columns[index] ?? '') === true ? undefined : read(row)
-    })
-    yield { committedAt, event: { ...head, key, values } }
+    const values = new Array<Stored | undefined>(count)
+    for (let index = 0; index < count; index++) {
+      if (index === only) values[index] = key
+      else if (missing === null || !missing.has(columns[index] ?? '')) values[index] = readers[index]?.(row)
+    }
+    yield { source, op, position, key, oldKey: null, values }
   }
 }
+
+const idAt = (read: ((row: number) => Stored) | undefined, row: number): Id => (read?.(row) ?? 'null') as Id
 
 function plainReader(type: TypeName, wanted: ColumnType, vector: Vector): (row: number) => Value {
   if (type.startsWith('utf8')) return textReader(vector, { repeated: wanted.kind === 'text' })
@@ -106,7 +103,7 @@ function exactConverter(type: TypeName, wanted: ColumnType): Convert | null {
   const textual = type.startsWith('utf8')
   switch (wanted.kind) {
     case 'id':
-      if (textual || whole || decimalScale === '0') return String
+      if (textual || whole || decimalScale === '0') return (value) => idOf(value as string | number | bigint)
       return null
     case 'text':
       return textual ? (value) => value as string : null

@@ -1,8 +1,8 @@
 /** Change lines and read lines of `portage features try`: JSON texts to row events and reads. Pure; every problem names its line. */
 import type { FeatureView } from './definition.ts'
 import { parseInstant } from './instant.ts'
-import { keyText, type RowEvent, type SourceShape, sourceShape } from './row-event.ts'
-import { NumberText, parseExactJson, type Stored, storedOf, ValueProblem } from './values.ts'
+import { keyOf, type RowEvent, type SourceShape, sourceShape } from './row-event.ts'
+import { type Id, NumberText, parseExactJson, type Stored, storedOf, ValueProblem } from './values.ts'
 
 /** What one change line says. */
 export type ChangeLine = {
@@ -117,11 +117,11 @@ function parseChange(
   if (isGiven(value.old_key) && op !== 'update') {
     throw new LineProblem(`old_key: only an update has one; this is ${op === 'insert' ? 'an insert' : 'a delete'}`)
   }
-  const oldKey = isGiven(value.old_key) ? keyText(parseKey(shape, value.old_key, 'old_key')) : null
+  const oldKey = isGiven(value.old_key) ? keyOf(parseKey(shape, value.old_key, 'old_key')) : null
   if (op === 'insert' && !isGiven(value.row)) throw new LineProblem('row: an insert needs one')
   const row = op === 'delete' || !isGiven(value.row) ? {} : asObject(value.row, 'row')
   const values = op === 'delete' ? [] : shape.columns.map((column, index) => columnOf(shape, row, column, index, key, op))
-  const text = keyText(key)
+  const text = keyOf(key)
   return {
     line,
     committedAt,
@@ -140,13 +140,13 @@ export function sameTable(defined: string, found: string): boolean {
   return defined.includes('.') !== found.includes('.') && bare(defined) === bare(found)
 }
 
-function parseKey(shape: SourceShape, value: unknown, subject: string): readonly string[] {
+function parseKey(shape: SourceShape, value: unknown, subject: string): readonly Id[] {
   const key = asObject(value, subject)
   return shape.key.map((index) => {
     const column = shape.columns[index] ?? ''
     const part = within(`${subject}.${column}`, () => storedOf(key[column], { kind: 'id' }))
     if (part === null) throw new LineProblem(`${subject}.${column}: a key is not null`)
-    return String(part)
+    return part as Id
   })
 }
 
@@ -156,7 +156,7 @@ function columnOf(
   row: Readonly<Record<string, unknown>>,
   column: string,
   index: number,
-  key: readonly string[],
+  key: readonly Id[],
   op: 'insert' | 'update',
 ): Stored | undefined {
   const place = shape.key.indexOf(index)

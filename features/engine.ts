@@ -4,9 +4,11 @@
  */
 import { definitionHash } from './canonical.ts'
 import type { FeatureView } from './definition.ts'
-import { compileView, type FeatureValues, type LargeEntities } from './evaluate.ts'
+import { compileView, type FeatureValues } from './evaluate.ts'
+import { LargeEntities } from './intervals.ts'
 import type { RowEvent } from './row-event.ts'
 import { openRowStore, type RowStore, type StoreStatistics } from './row-store.ts'
+import { idOf } from './values.ts'
 
 export type Engine = {
   readonly view: FeatureView
@@ -21,7 +23,7 @@ export type Engine = {
   /** `asOf` in milliseconds since 1970. An entity that is not known has the values of no rows. */
   readonly read: (entity: string, asOf: number) => FeatureValues
   /** Entities on which a row hangs. */
-  readonly entities: () => IterableIterator<string>
+  readonly entities: () => IteratorObject<string>
   readonly statistics: () => StoreStatistics
   /** Changes at or below this position will not be delivered again: their deletions may be forgotten. */
   readonly acknowledge: (position: string) => void
@@ -31,16 +33,19 @@ export type Engine = {
 export type EngineOptions = {
   /** A store read back from disk, with its position. */
   readonly resumed?: { readonly store: RowStore; readonly position: string }
-  /** Entities of more rows get intervals (`intervals.ts`). Default: 256. */
+  /** Entities of more rows get tiles (`intervals.ts`). Default: 256. */
   readonly manyRows?: number
+  /** Rows of the entity per tile. Default: 64. */
+  readonly tileRows?: number
 }
 
-export function openEngine(view: FeatureView, { resumed, manyRows }: EngineOptions = {}): Engine {
+export function openEngine(view: FeatureView, { resumed, manyRows, tileRows }: EngineOptions = {}): Engine {
   const store = resumed?.store ?? openRowStore(view)
-  const large: LargeEntities = new Map()
-  store.watch((entity) => {
-    if (large.size > 0) large.delete(entity)
-  })
+  const large = new LargeEntities(tileRows)
+  store.watch(
+    (entity, row) => large.changed(entity, row),
+    () => large.some,
+  )
   const evaluate = compileView(view, store.sources, manyRows === undefined ? { large } : { large, manyRows })
   let position = resumed?.position ?? ''
   return {
@@ -59,8 +64,8 @@ export function openEngine(view: FeatureView, { resumed, manyRows }: EngineOptio
     advance(cut) {
       if (cut > position) position = cut
     },
-    read: (entity, asOf) => evaluate(store.entities.get(entity), asOf),
-    entities: () => store.entities.keys(),
+    read: (entity, asOf) => evaluate(store.entities.get(idOf(entity)), asOf),
+    entities: () => store.entities.keys().map(String),
     statistics: () => store.statistics(),
     acknowledge: (upTo) => store.acknowledge(upTo),
   }

@@ -1,6 +1,6 @@
 /** Turns a view into functions over stored rows. Time is an argument of every read; nothing is remembered between reads. */
 import { type Aggregate, columnType, type Expression, type FeatureView } from './definition.ts'
-import { collectIntervals, type Intervals, overIntervals } from './intervals.ts'
+import { LargeEntities, overTiles, tileReader } from './intervals.ts'
 import type { StoredRow } from './row-merge.ts'
 import { compileScan, type Effort, type Sources, type Step, shapeOf } from './scan.ts'
 import { compact, plus, type Stored, shownValue } from './values.ts'
@@ -17,16 +17,13 @@ export type FeatureValues = {
 
 type Compute = (entity: StoredRow | undefined, asOf: number) => Stored
 
-/** Entities of many rows, each with what was already worked out of its rows. Whoever changes a row takes its entity out. */
-export type LargeEntities = Map<StoredRow, Map<Aggregate, Intervals | null>>
-
 type Compiling = { readonly view: FeatureView; readonly sources: Sources; readonly large: LargeEntities; readonly effort: Effort }
 
 /** A function that evaluates every feature of one entity (undefined = nothing is known of it) at a time. */
 export function compileView(
   view: FeatureView,
   sources: Sources,
-  { large = new Map(), manyRows = MANY_ROWS }: { readonly large?: LargeEntities; readonly manyRows?: number } = {},
+  { large = new LargeEntities(), manyRows = MANY_ROWS }: { readonly large?: LargeEntities; readonly manyRows?: number } = {},
 ): (entity: StoredRow | undefined, asOf: number) => FeatureValues {
   const effort = { walked: 0 }
   const compiling = { view, sources, large, effort }
@@ -40,7 +37,7 @@ export function compileView(
       values[name] = value
       if (ratio !== null) parts[name] = ratio
     }
-    if (entity !== undefined && effort.walked > manyRows && !large.has(entity)) large.set(entity, new Map())
+    if (entity !== undefined && effort.walked > manyRows) large.add(entity)
     return { values, parts }
   }
 }
@@ -83,21 +80,22 @@ export function quotient(numerator: Stored, denominator: Stored, whenZero: numbe
   return divisor === 0 ? whenZero : Number(numerator) / divisor + 0
 }
 
-/** Of a large entity from its intervals, where the aggregate has some; else from its rows. */
+/** Of a large entity from its tiles, where the aggregate has some; else from its rows. */
 function compileAggregate(compiling: Compiling, aggregate: Aggregate): Compute {
   const { view, sources, large } = compiling
   const scanned = compileScanned(compiling, aggregate)
-  const collect = collectIntervals(view, sources, aggregate)
-  if (collect === null) return scanned
+  const reader = tileReader(view, sources, aggregate)
+  if (reader === null) return scanned
   return (entity, asOf) => {
-    const known = entity === undefined ? undefined : large.get(entity)
+    const known = entity === undefined ? undefined : large.of(entity)
     if (entity === undefined || known === undefined) return scanned(entity, asOf)
-    let intervals = known.get(aggregate)
-    if (intervals === undefined) {
-      intervals = collect(entity)
-      known.set(aggregate, intervals)
+    let tiles = known.get(aggregate)
+    if (tiles === undefined) {
+      tiles = { tileRows: large.tileRows, childIndex: reader.childIndex, tiles: [] }
+      known.set(aggregate, tiles)
     }
-    return intervals === null ? scanned(entity, asOf) : overIntervals(aggregate, intervals, asOf)
+    const value = overTiles(aggregate, reader, tiles, entity, asOf)
+    return value === undefined ? scanned(entity, asOf) : value
   }
 }
 

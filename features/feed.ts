@@ -1,7 +1,8 @@
 /** Feeds an engine from a source's stream or from the lake. */
+import type { RecordBatch } from 'apache-arrow'
 import type { ChangeSet, Position, TableName } from '../connectors/change.ts'
 import type { ChangeReader } from '../connectors/ports.ts'
-import { type BatchRow, batchRows } from './arrow-rows.ts'
+import { batchRows } from './arrow-rows.ts'
 import { sameTable } from './change-lines.ts'
 import type { FeatureView } from './definition.ts'
 import type { Engine } from './engine.ts'
@@ -23,7 +24,7 @@ export function changeSetFeed(engine: Engine): (set: ChangeSet) => void {
   return (set) => {
     for (const { table, batch } of set.batches) {
       const shape = shapes.find((each) => sameTable(each.table, table.table))?.shape
-      if (shape !== undefined) for (const { event } of batchRows(table.table, shape, batch)) pending.push(event)
+      if (shape !== undefined) for (const event of batchRows(table.table, shape, batch)) pending.push(event)
     }
     if (set.cut === null) return
     engine.apply(pending)
@@ -46,12 +47,14 @@ export async function catchUp(
   const head = cut ?? (await reader.head(signal))
   const after = engine.position() === '' ? null : (engine.position() as Position)
   let events: RowEvent[] = []
-  for await (const { event } of lakeRows(engine.view, reader, tables, { after, through: head }, signal)) {
-    events.push(event)
-    // Nobody reads an engine that begins: it need not be held back, and neither need its memory.
-    if (after === null && events.length === FIRST_READ_ROWS) {
-      engine.apply(events)
-      events = []
+  for await (const { table, shape, batch } of lakeBatches(engine.view, reader, tables, { after, through: head }, signal)) {
+    for (const event of batchRows(table, shape, batch)) {
+      events.push(event)
+      // Nobody reads an engine that begins: it need not be held back, and neither need its memory.
+      if (after === null && events.length === FIRST_READ_ROWS) {
+        engine.apply(events)
+        events = []
+      }
     }
   }
   engine.apply(events)
@@ -63,19 +66,19 @@ export async function catchUp(
 const FIRST_READ_ROWS = 500
 
 /** Rows after a cut up to another one; of a table base rows, then changes; table after table. */
-export async function* lakeRows(
+async function* lakeBatches(
   view: FeatureView,
   reader: ChangeReader,
   tables: SourceTables,
   range: { readonly after: Position | null; readonly through: Position | null },
   signal: AbortSignal,
-): AsyncGenerator<BatchRow> {
+): AsyncGenerator<{ readonly table: TableName; readonly shape: SourceShape; readonly batch: RecordBatch }> {
   // Snapshot rows stand at a cut itself; the character sorts before every digit that could follow.
   const before = range.through === null ? null : (`${range.through}!` as Position)
   for (const [name, table] of tables) {
     const shape: SourceShape = sourceShape(view, name)
     for await (const batch of reader.read({ table, after: range.after, before, columns: shape.columns }, signal)) {
-      yield* batchRows(table, shape, batch)
+      yield { table, shape, batch }
     }
   }
 }

@@ -4,7 +4,7 @@ import type { FeatureView } from './definition.ts'
 import type { RowEvent } from './row-event.ts'
 import { isComplete, newestPosition } from './row-merge.ts'
 import { openRowStore } from './row-store.ts'
-import type { Stored } from './values.ts'
+import type { Id, Stored } from './values.ts'
 
 export type LakeChange = {
   /** Place of the line that brought it, from 0. */
@@ -31,8 +31,8 @@ export function lakeChanges(view: FeatureView, lines: readonly ChangeLine[]): re
     if (seen.has(identity)) continue
     seen.add(identity)
     const shape = store.sources.get(event.source)?.shape
-    const write = (op: LakeChange['op'], key: string, values: RowEvent['values']) => {
-      const parts = op === 't' ? [] : shape?.key.length === 1 ? [key] : (JSON.parse(key) as string[])
+    const write = (op: LakeChange['op'], key: Id, values: RowEvent['values']) => {
+      const parts = op === 't' ? [] : shape?.key.length === 1 ? [key] : (JSON.parse(String(key)) as string[])
       const unchanged = op === 'd' || op === 't' ? [] : (shape?.columns ?? []).filter((_, index) => values[index] === undefined)
       const row = (shape?.columns ?? []).map((_, index): Stored => {
         const place = shape?.key.indexOf(index) ?? -1

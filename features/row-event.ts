@@ -1,6 +1,6 @@
 /** What the engine is fed: changes of rows of a view's sources, decoded. */
 import type { ColumnType, FeatureView } from './definition.ts'
-import type { Stored } from './values.ts'
+import type { Id, Stored } from './values.ts'
 
 /**
  * One change. `position` orders the log as text does. `values` are in the order of `sourceShape(…).columns`; undefined = not
@@ -10,10 +10,10 @@ export type RowEvent = {
   readonly source: string
   readonly op: 'insert' | 'update' | 'delete' | 'truncate'
   readonly position: string
-  /** `keyText`; empty for a truncate. */
-  readonly key: string
+  /** `keyOf`; empty for a truncate. */
+  readonly key: Id
   /** The key before the change, when it is another one. */
-  readonly oldKey: string | null
+  readonly oldKey: Id | null
   readonly values: readonly (Stored | undefined)[]
 }
 
@@ -44,7 +44,7 @@ export function sourceShape(view: FeatureView, name: string): SourceShape {
   }
 }
 
-/** One text per key: the value itself, or a JSON list of several. */
-export function keyText(parts: readonly string[]): string {
-  return parts.length === 1 ? (parts[0] ?? '') : JSON.stringify(parts)
+/** One id per key: the value itself, or a JSON list of the texts of several. */
+export function keyOf(parts: readonly Id[]): Id {
+  return parts.length === 1 ? (parts[0] ?? '') : JSON.stringify(parts.map(String))
 }

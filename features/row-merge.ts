@@ -3,10 +3,10 @@
  * have made of it, in whatever order they arrive: every column keeps the position that wrote it, and what is at or below the
  * row's deletion is void. Pure but for the row it is given.
  */
-import type { Stored } from './values.ts'
+import type { Id, Stored } from './values.ts'
 
 export type StoredRow = {
-  readonly key: string
+  readonly key: Id
   /** Empty when there is no such row; undefined = a column that no change has carried yet. */
   values: readonly (Stored | undefined)[]
   /** Position of every value, unless `positions` tells them apart. */
@@ -25,7 +25,7 @@ export type StoredRow = {
 export const ABSENT: readonly Stored[] = Object.freeze([])
 const NO_CHILDREN: StoredRow[][] = []
 
-export function emptyRow(key: string): StoredRow {
+export function emptyRow(key: Id): StoredRow {
   return { key, values: ABSENT, position: '', positions: null, deleted: '', parent: null, slot: -1, children: NO_CHILDREN }
 }
 

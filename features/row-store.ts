@@ -6,10 +6,11 @@
 import type { FeatureView } from './definition.ts'
 import { type RowEvent, type SourceShape, sourceShape } from './row-event.ts'
 import { emptyRow, eraseColumns, isComplete, isThere, newestPosition, type StoredRow, writeColumns } from './row-merge.ts'
+import type { Id } from './values.ts'
 
 export type SourceRows = {
   readonly shape: SourceShape
-  readonly rows: Map<string, StoredRow>
+  readonly rows: Map<Id, StoredRow>
   /** Place among the children of the parent (of the entity). */
   readonly childIndex: number
   readonly parent: SourceRows | null
@@ -28,27 +29,30 @@ export type StoreStatistics = {
 
 export type RowStore = {
   readonly sources: ReadonlyMap<string, SourceRows>
-  readonly entities: Map<string, StoredRow>
+  readonly entities: Map<Id, StoredRow>
   /** Returns whether anything changed: a change that was applied before changes nothing. */
   apply(event: RowEvent): boolean
   /** Forgets deletions at or before a position that will not be delivered again. */
   acknowledge(position: string): void
   statistics(): StoreStatistics
-  /** Called with the entity (or a row that no entity has yet) above every row that changes, before and after it moves. */
-  watch(listener: (top: StoredRow) => void): void
+  /**
+   * While it listens, called before and after a row is placed, with what is above it: the entity (or a row that no entity has
+   * yet) and the row that hangs on that.
+   */
+  watch(listener: (top: StoredRow, branch: StoredRow) => void, isListening: () => boolean): void
   /** Hangs a row where its values say; for restoring. */
   place(source: SourceRows, row: StoredRow): void
 }
 
 export function openRowStore(view: FeatureView): RowStore {
   const sources = sourcesOf(view)
-  const entities = new Map<string, StoredRow>()
+  const entities = new Map<Id, StoredRow>()
   const require = (name: string): SourceRows => {
     const found = sources.get(name)
     if (found === undefined) throw new Error(`View "${view.name}" has no source "${name}"`)
     return found
   }
-  const rowOf = (rows: Map<string, StoredRow>, key: string): StoredRow => {
+  const rowOf = (rows: Map<Id, StoredRow>, key: Id): StoredRow => {
     let row = rows.get(key)
     if (row === undefined) {
       row = emptyRow(key)
@@ -58,18 +62,30 @@ export function openRowStore(view: FeatureView): RowStore {
   }
   const parentRows = (source: SourceRows) => source.parent?.rows ?? entities
 
-  let changed: (top: StoredRow) => void = () => undefined
+  let tell: (top: StoredRow, branch: StoredRow) => void = () => undefined
+  let isWatched = () => false
+
+  function changed(row: StoredRow): void {
+    let branch = row
+    for (let top = row.parent; top !== null; top = top.parent) {
+      if (top.parent === null) tell(top, branch)
+      branch = top
+    }
+  }
 
   /** After every change of a row. */
   function place(source: SourceRows, row: StoredRow): void {
-    changed(topOf(row))
-    hang(source, row)
-    changed(topOf(row))
+    if (isWatched()) {
+      changed(row)
+      hang(source, row)
+      changed(row)
+    } else hang(source, row)
   }
 
   function hang(source: SourceRows, row: StoredRow): void {
     const link = isComplete(row) ? row.values[source.shape.link] : null
-    const parent = link === null || link === undefined ? null : rowOf(parentRows(source), String(link))
+    if (row.parent !== null && row.parent.key === link) return
+    const parent = link === null || link === undefined ? null : rowOf(parentRows(source), link as Id)
     if (parent === row.parent) return
     take(source, row)
     if (parent === null) return
@@ -98,7 +114,7 @@ export function openRowStore(view: FeatureView): RowStore {
     if (isForgettable(parent)) parentRows(source).delete(parent.key)
   }
 
-  function write(source: SourceRows, key: string, event: RowEvent, values: RowEvent['values']): boolean {
+  function write(source: SourceRows, key: Id, event: RowEvent, values: RowEvent['values']): boolean {
     if (event.position <= source.truncated) return false
     const row = rowOf(source.rows, key)
     const isNew = writeColumns(row, values, event.position)
@@ -106,7 +122,7 @@ export function openRowStore(view: FeatureView): RowStore {
     return isNew
   }
 
-  function remove(source: SourceRows, key: string, position: string): boolean {
+  function remove(source: SourceRows, key: Id, position: string): boolean {
     if (position <= source.truncated) return false
     const row = rowOf(source.rows, key)
     if (position <= row.deleted) return false
@@ -128,7 +144,7 @@ export function openRowStore(view: FeatureView): RowStore {
   }
 
   /** What the change did not carry is what the row held under its old key. */
-  function rename(source: SourceRows, event: RowEvent, oldKey: string): boolean {
+  function rename(source: SourceRows, event: RowEvent, oldKey: Id): boolean {
     const old = source.rows.get(oldKey)
     const usable = old !== undefined && isComplete(old) && newestPosition(old) < event.position
     const values = usable ? event.values.map((value, column) => (value === undefined ? old.values[column] : value)) : event.values
@@ -140,8 +156,9 @@ export function openRowStore(view: FeatureView): RowStore {
     sources,
     entities,
     place,
-    watch(listener) {
-      changed = listener
+    watch(listener, isListening) {
+      tell = listener
+      isWatched = isListening
     },
     apply(event) {
       const source = require(event.source)
@@ -169,12 +186,6 @@ export function openRowStore(view: FeatureView): RowStore {
     },
     statistics: () => statisticsOf(sources, entities),
   }
-}
-
-function topOf(row: StoredRow): StoredRow {
-  let top = row
-  while (top.parent !== null) top = top.parent
-  return top
 }
 
 function isForgettable(row: StoredRow): boolean {

@@ -2,7 +2,7 @@
 import { columnType, type FeatureView, type Literal, type Predicate, pathTo, type Rows } from './definition.ts'
 import type { StoredRow } from './row-merge.ts'
 import type { SourceRows } from './row-store.ts'
-import { compact, type Stored } from './values.ts'
+import { compact, idOf, type Stored } from './values.ts'
 
 export type Test = (values: readonly (Stored | undefined)[], asOf: number) => boolean
 export type Step = (row: StoredRow) => void
@@ -65,10 +65,10 @@ export function compileRows(view: FeatureView, sources: Sources, rows: Rows): Te
 
 function compilePredicate(view: FeatureView, source: string, column: number, predicate: Predicate): Test {
   const type = columnType(view, source, predicate.column)
-  const stored = (literal: Literal): Stored =>
-    typeof literal === 'string' && (type.kind === 'integer' || type.kind === 'money' || type.kind === 'instant')
-      ? compact(BigInt(literal))
-      : literal
+  const stored = (literal: Literal): Stored => {
+    if (typeof literal !== 'string' || type.kind === 'text' || type.kind === 'boolean') return literal
+    return type.kind === 'id' ? idOf(literal) : compact(BigInt(literal))
+  }
   switch (predicate.op) {
     case 'in':
     case 'notIn': {

@@ -9,9 +9,9 @@ import type { FeatureView } from './definition.ts'
 import { type Engine, openEngine } from './engine.ts'
 import { ABSENT, emptyRow, isThere, type StoredRow } from './row-merge.ts'
 import { openRowStore } from './row-store.ts'
-import type { Stored } from './values.ts'
+import type { Id, Stored } from './values.ts'
 
-const FORMAT = 'portage.feature-state/1'
+const FORMAT = 'portage.feature-state/2'
 const LINES_PER_WRITE = 2_000
 
 type Header = {
@@ -25,7 +25,7 @@ type Header = {
 type Encoded = string | number | boolean | null | { readonly n?: string }
 type RowLine = readonly [
   source: string,
-  key: string,
+  key: Id,
   deleted: string,
   position: string,
   positions: readonly string[] | null,

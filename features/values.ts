@@ -3,10 +3,31 @@ import type { ColumnType } from './definition.ts'
 import { instantText, parseInstant } from './instant.ts'
 
 /**
- * `id`, `text` string · `boolean` boolean · `integer`, `money` (minor units) number when it is a safe integer, else bigint ·
+ * `id` as `idOf` · `text` string · `boolean` boolean · `integer`, `money` (minor units) number when it is a safe integer, else bigint ·
  * `instant` number of milliseconds.
  */
 export type Stored = string | number | bigint | boolean | null
+
+/**
+ * A key or a reference. A plain integer is a number, whether a source showed it as text or not: maps of millions of them are
+ * smaller and faster than of texts.
+ */
+export type Id = string | number
+
+/** Integers of so many digits are exact, and no two texts are the same one. */
+const MAX_ID_DIGITS = 15
+const MAX_ID = 10 ** MAX_ID_DIGITS
+
+export function idOf(value: string | number | bigint): Id {
+  if (typeof value !== 'string') return value >= 0 && value < MAX_ID ? Number(value) : String(value)
+  const { length } = value
+  if (length === 0 || length > MAX_ID_DIGITS || (length > 1 && value.charCodeAt(0) === 48)) return value
+  for (let at = 0; at < length; at++) {
+    const code = value.charCodeAt(at)
+    if (code < 48 || code > 57) return value
+  }
+  return Number(value)
+}
 
 /** Why a value does not fit; never holds the value. */
 export class ValueProblem extends Error {
@@ -36,7 +57,7 @@ export function storedOf(value: unknown, type: ColumnType): Stored {
     case 'id':
       if (text === null) throw problem('text or an integer', value)
       if (value instanceof NumberText && !/^-?\d+$/.test(text)) throw problem('text or an integer', value)
-      return text
+      return idOf(text)
     case 'text':
       if (typeof value !== 'string') throw problem('text', value)
       return value
@@ -102,6 +123,7 @@ export function plus(total: number | bigint, value: Stored): number | bigint {
 /** A value as JSON shows it: money as decimal text, instants as ISO-8601, integers beyond 2^53 as text. */
 export function shownValue(value: Stored, type: ColumnType): string | number | boolean | null {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
+  if (type.kind === 'id') return String(value)
   if (type.kind === 'money') return decimalOf(BigInt(value), type.scale)
   if (type.kind === 'instant') return instantText(Number(value))
   return typeof value === 'bigint' ? String(value) : value

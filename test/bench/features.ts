@@ -85,7 +85,7 @@ function replay(batches: readonly Batch[]): Engine {
   const engine = openEngine(clientLoans)
   let events: RowEvent[] = []
   for (const { source, batch } of batches) {
-    for (const { event } of batchRows(source, shapes[source], batch)) {
+    for (const event of batchRows(source, shapes[source], batch)) {
       // As `catchUp` does on a first read.
       if (events.push(event) < 500) continue
       engine.apply(events)
@@ -99,7 +99,7 @@ function replay(batches: readonly Batch[]): Engine {
 function readOnly(batches: readonly Batch[]): number {
   let count = 0
   for (const { source, batch } of batches) {
-    for (const { event } of batchRows(source, shapes[source], batch)) count += event.values.length
+    for (const event of batchRows(source, shapes[source], batch)) count += event.values.length
   }
   return count
 }
@@ -131,6 +131,10 @@ export async function run(): Promise<void> {
   const ordinary = timings(READS, (index) => engine.read(clients[(index * 7919) % clients.length] ?? '', BOOK_TIME + index))
   addBigClient(engine)
   const big = timings(BIG_READS, (index) => engine.read('big', BOOK_TIME + index))
+  const changing = timings(BIG_READS, (index) => {
+    changeBigClient(engine, index)
+    engine.read('big', BOOK_TIME + index)
+  })
 
   const reading = middle(rounds.map((each) => each.reading))
   const replaying = middle(rounds.map((each) => each.replaying))
@@ -142,11 +146,12 @@ export async function run(): Promise<void> {
   console.log(
     `  memory of the engine     ${Math.round(heapBytes / 2 ** 20)} MiB of heap, ${Math.round(heapBytes / rows)} bytes per row`,
   )
-  console.log(`  read, ordinary client    p50 ${ordinary.p50.toFixed(1)} µs, p99 ${ordinary.p99.toFixed(1)} µs`)
-  console.log(`  read, 10,000 loans and 20,000 payments   p50 ${big.p50.toFixed(0)} µs, p99 ${big.p99.toFixed(0)} µs`)
+  console.log(`  read, ordinary client                    ${shownTimes(ordinary, 1)}`)
+  console.log(`  read, 10,000 loans and 20,000 payments   ${shownTimes(big, 0)}`)
+  console.log(`  the same, after a change each time       ${shownTimes(changing, 0)}`)
   const kept = join(ROOT, '.portage', 'bench')
   await mkdir(kept, { recursive: true })
-  const figures = { node: process.version, events, rows, entities, rounds, heapBytes, ordinary, big }
+  const figures = { node: process.version, events, rows, entities, rounds, heapBytes, ordinary, big, changing }
   await writeFile(join(kept, 'features.json'), `${JSON.stringify(figures, null, 2)}\n`)
 }
 
@@ -172,16 +177,35 @@ function addBigClient(engine: Engine): void {
   }
 }
 
-/** Microseconds of each call, after a quarter of them unmeasured. */
-function timings(count: number, call: (index: number) => unknown): { readonly p50: number; readonly p99: number } {
-  for (let index = 0; index < count / 4; index++) call(index)
-  const taken = Array.from({ length: count }, (_, index) => {
-    const started = performance.now()
-    call(index)
-    return (performance.now() - started) * 1000
-  }).toSorted((a, b) => a - b)
-  return { p50: taken[Math.floor(count * 0.5)] ?? 0, p99: taken[Math.floor(count * 0.99)] ?? 0 }
+function changeBigClient(engine: Engine, index: number): void {
+  const values = shapes.payment.columns.map((column) => (column === 'interest' ? index : undefined))
+  const key = `big${index}`
+  engine.apply([{ source: 'payment', op: 'update', position: position(1_000_001 + index, 1), key, oldKey: null, values }])
 }
+
+/** Microseconds. `cpu` leaves out what other processes of the machine took. */
+type Times = { readonly p50: number; readonly p99: number; readonly cpu: { readonly p50: number; readonly p99: number } }
+
+/** Of each call, after a quarter of them unmeasured. */
+function timings(count: number, call: (index: number) => unknown): Times {
+  for (let index = 0; index < count / 4; index++) call(index)
+  const by = (clock: () => number, from: number) => {
+    const taken = Array.from({ length: count }, (_, index) => {
+      const started = clock()
+      call(from + index)
+      return clock() - started
+    }).toSorted((a, b) => a - b)
+    return { p50: taken[Math.floor(count * 0.5)] ?? 0, p99: taken[Math.floor(count * 0.99)] ?? 0 }
+  }
+  const ownTime = () => {
+    const { user, system } = process.threadCpuUsage()
+    return user + system
+  }
+  return { ...by(() => performance.now() * 1000, count), cpu: by(ownTime, 2 * count) }
+}
+
+const shownTimes = ({ p50, p99, cpu }: Times, digits: number): string =>
+  `p50 ${p50.toFixed(digits)} µs, p99 ${p99.toFixed(digits)} µs; of CPU ${cpu.p50.toFixed(0)} and ${cpu.p99.toFixed(0)} µs`
 
 const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 const thousands = (value: number): string => `${Math.round(value / 1000)} k`

@@ -52,7 +52,7 @@ function isKilled({ openEngine, parseChangeLines }: Modules, view: FeatureView):
   return questions.some(([lines, asked], stream) => {
     try {
       // Every other stream as if each client were a large one.
-      const engine = openEngine(view, stream % 2 === 0 ? {} : { manyRows: -1 })
+      const engine = openEngine(view, stream % 2 === 0 ? {} : { manyRows: -1, tileRows: 1 })
       const { lines: parsed } = parseChangeLines(view, lines.map((line) => JSON.stringify(line)).join('\n'), '')
       return asked.some(({ entity, asOf, answer }, index) => {
         const event = parsed[index]?.event
@@ -176,8 +176,11 @@ const ENGINE_MUTANTS: readonly (readonly [file: string, text: string, becomes: s
   ['intervals.ts', 'Math.max(from, at)', 'at'],
   ['intervals.ts', 'Math.min(to, at + level.withinMs)', 'to'],
   ['intervals.ts', "if (typeof value !== 'number') return false", "if (typeof value !== 'number') return true"],
-  ['row-store.ts', 'changed(topOf(row))\n    hang(source, row)', 'hang(source, row)'],
-  ['row-store.ts', 'hang(source, row)\n    changed(topOf(row))', 'hang(source, row)'],
+  ['row-store.ts', 'changed(row)\n      hang(source, row)', 'hang(source, row)'],
+  ['row-store.ts', 'hang(source, row)\n      changed(row)', 'hang(source, row)'],
+  ['row-store.ts', 'row.parent.key === link', 'true'],
+  ['intervals.ts', 'tiles[Math.floor(row.slot / tileRows)] = undefined', ''],
+  ['intervals.ts', 'tile * tileRows < rows', 'tile * tileRows < rows - 1'],
   ['values.ts', '.padEnd(scale, ', '.padEnd(0, '],
   ['change-lines.ts', "if (!carried) return op === 'insert' ? null : undefined", 'if (!carried) return null'],
   ['change-lines.ts', "padStart(4, '0')}", "padStart(0, '0').slice(1)}"],
