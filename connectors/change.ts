@@ -102,6 +102,12 @@ export type Column = {
   readonly policy?: AppliedPolicy
 }
 
+/**
+ * `id` of tables whose rows were brought by transfers: they are only ever added, or all of them replaced. No file holds an
+ * update, a delete or a truncate.
+ */
+export const TRANSFERRED_TABLE = 'transferred'
+
 /** One version of a table's schema, as the commit log keeps it. Columns are in file order. */
 export type TableSchema = {
   readonly table: TableName

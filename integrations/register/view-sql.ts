@@ -7,7 +7,7 @@
  * below its position (base included), the newest `_position` of a key wins and disappears when it is a delete. A table without a
  * key is a signed bag: each delete takes one equal row away. A renewed base stands for base and changes up to its boundary.
  */
-import type { Column, Position, TableSchema } from '../../connectors/change.ts'
+import { type Column, type Position, type TableSchema, TRANSFERRED_TABLE } from '../../connectors/change.ts'
 import type { Dialect, RelationSql, TableRegistration, TableScans } from '../../connectors/ports.ts'
 import { quoteName, quoteOwnText } from './quote.ts'
 import { helperName, relationColumns } from './relation-columns.ts'
@@ -33,6 +33,7 @@ function newestBaseSql({ renewed, ...table }: RelationShape, names: Naming, scan
 }
 
 function currentSql(table: RelationShape, names: Naming, scans: TableScans): string {
+  if (table.schema.id === TRANSFERRED_TABLE) return addedSql(table, names, scans)
   if (table.schema.key.length === 0) return bagSql(table, names, scans)
   return table.baseThrough === table.boundary ? overlaySql(table, names, scans) : newestSql(table, names, scans)
 }
@@ -178,6 +179,16 @@ function newestSql(table: RelationShape, names: Naming, scans: TableScans): stri
     ),
     ') r',
     `where ${names.rank} = 1 and ${names.op} <> 'd'`,
+  )
+}
+
+/** A table whose rows were only ever added: all of them, in the order of the files, without looking for what takes one back. */
+function addedSql(table: RelationShape, names: Naming, scans: TableScans): string {
+  return lines(
+    `select\n  ${rows(names.values)}`,
+    'from (',
+    indent(lines(`select ${list(names.row)}`, `from ${scans.base}`, 'union all', changeRows(table, names, scans, names.row))),
+    ') a',
   )
 }
 

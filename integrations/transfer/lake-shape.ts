@@ -1,5 +1,5 @@
 /** A transferred table as the log describes it: a bag of rows whose columns are matched by name. Pure. */
-import type { Position, SourceTable, TableName, TableSchema } from '../../connectors/change.ts'
+import { type Position, type SourceTable, type TableName, type TableSchema, TRANSFERRED_TABLE } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import { type LogicalType, typeName } from '../../connectors/logical-type.ts'
 import type { TransferColumn, TransferMode } from '../../connectors/tables.ts'
@@ -8,8 +8,6 @@ import { canWiden } from '../types/widening.ts'
 
 /** `system` of the log's source: nobody's stream. */
 export const TRANSFER_SYSTEM = 'transfer'
-/** Id of every transferred table: rows are only ever added to it, or all of them replaced. */
-export const TRANSFERRED_TABLE = 'transferred'
 
 const EPOCH = '0001'
 

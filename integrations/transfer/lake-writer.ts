@@ -2,7 +2,7 @@
  * A lake table as the target of a transfer. The table has a log like any other's: an `intent` announces the writer, then its files
  * are landed, then one commit makes all rows visible at once. Transfers fence nobody: writers of other tables of the log go on.
  */
-import type { TableName } from '../../connectors/change.ts'
+import { type TableName, TRANSFERRED_TABLE } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import { typeName } from '../../connectors/logical-type.ts'
 import type { Environment } from '../../connectors/ports.ts'
@@ -22,7 +22,6 @@ import {
   positionAt,
   replacedShape,
   TRANSFER_SYSTEM,
-  TRANSFERRED_TABLE,
 } from './lake-shape.ts'
 
 export type LakeWriterRequest = {
