@@ -94,8 +94,18 @@ test('the packed package runs where it is installed', async () => {
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', dir], { cwd: at, env })
   const [packed] = JSON.parse(stdout.slice(stdout.indexOf('['))) as { filename: string; files: { path: string }[] }[]
   const paths = packed?.files.map(({ path }) => path) ?? []
-  expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'bin/portage.mjs', 'dist/orchestration/cli.js']))
+  expect(paths).toEqual(
+    expect.arrayContaining([
+      'LICENSE',
+      'README.md',
+      'bin/portage.mjs',
+      'dist/orchestration/cli.js',
+      'dist/test/support/s3/endpoint.js',
+    ]),
+  )
   expect(paths.filter((path) => path.endsWith('.ts') || path.startsWith('test/'))).toEqual([])
+  // Of the test support the S3 endpoint of "portage dev up", and nothing else.
+  expect(paths.filter((path) => path.startsWith('dist/test/') && !path.startsWith('dist/test/support/s3/'))).toEqual([])
 
   const elsewhere = join(dir, 'elsewhere')
   await mkdir(elsewhere)
@@ -108,5 +118,12 @@ test('the packed package runs where it is installed', async () => {
   const help = await run(process.execPath, [portage, '--help'], { cwd: elsewhere, env })
   expect(help.stdout).toContain('portage')
   await expect(run(process.execPath, [portage, 'status'], { cwd: elsewhere, env })).rejects.toMatchObject({ code: 2 })
+  const script = `
+    import { startDevS3 } from '${join(elsewhere, 'node_modules', 'portage-lakehouse', 'dist', 'orchestration', 'dev', 's3.js')}'
+    await using s3 = await startDevS3('state', undefined)
+    console.log((await fetch(s3.url + '/lake')).status)
+  `
+  const endpoint = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: elsewhere, env })
+  expect(endpoint.stdout).toBe('403\n')
   expect(Number(REQUIRED_NODE.split('.')[0])).toBe(24)
 })

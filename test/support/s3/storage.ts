@@ -4,6 +4,7 @@
  * newest entries, because nothing is fsynced.
  */
 import { randomBytes } from 'node:crypto'
+import { createReadStream, existsSync } from 'node:fs'
 import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Catalogue, type Entry, type StoredFile } from './catalogue.ts'
@@ -167,22 +168,35 @@ function dataWriter(handle: FileHandle, file: string, remove: () => Promise<void
   }
 }
 
-/** A line cut short by the end of the process was never answered: it and nothing else may be last without a newline. */
+/** @throws Error naming the line that cannot be read. */
 async function replay(path: string): Promise<Catalogue> {
   const catalogue = new Catalogue()
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
-    throw error
-  })
-  const lines = text.split('\n').slice(0, -1)
-  for (const [index, line] of lines.entries()) {
-    if (index === 0) {
-      if (line !== JSON.stringify(FORMAT)) throw new Error(`"${path}" is not a journal of this S3 endpoint`)
-    } else {
-      catalogue.apply(JSON.parse(line) as Entry)
-    }
+  if (!existsSync(path)) return catalogue
+  let number = 0
+  for await (const line of wholeLines(path)) {
+    number += 1
+    if (number === 1 && line !== JSON.stringify(FORMAT)) throw new Error(`"${path}" is not a journal of this S3 endpoint`)
+    if (number > 1) catalogue.apply(parseEntry(line, `${path}:${number}`))
   }
   return catalogue
+}
+
+function parseEntry(line: string, at: string): Entry {
+  try {
+    return JSON.parse(line) as Entry
+  } catch (cause) {
+    throw new Error(`${at}: this line of the journal is damaged. Restore the file, or delete the directory`, { cause })
+  }
+}
+
+/** Without a last one that has no end: it was cut short by the end of the process, and never answered. */
+async function* wholeLines(path: string): AsyncGenerator<string> {
+  let rest = ''
+  for await (const chunk of createReadStream(path, { encoding: 'utf8', highWaterMark: 1024 * 1024 })) {
+    const lines = `${rest}${chunk}`.split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
 }
 
 /** The journal without history, ready for more. */
@@ -201,12 +215,14 @@ async function rewrite(path: string, catalogue: Catalogue): Promise<FileHandle> 
   return handle
 }
 
+/** Touches only files that are named as ours are. */
 async function deleteUnnamed(directory: string, catalogue: Catalogue): Promise<void> {
   const named = catalogue.files()
   const data = join(directory, 'data')
   for (const shard of await readdir(data)) {
+    if (!/^[0-9a-f]{2}$/.test(shard)) continue
     for (const name of await readdir(join(data, shard))) {
-      if (!named.has(`${shard}/${name}`)) await rm(join(data, shard, name), { force: true })
+      if (/^[0-9a-f]{30}$/.test(name) && !named.has(`${shard}/${name}`)) await rm(join(data, shard, name), { force: true })
     }
   }
 }
