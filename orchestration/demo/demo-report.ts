@@ -66,6 +66,18 @@ function differenceText(comparison: Comparison): string {
   return `${text} (${keys.join(' ')})`
 }
 
+/** What has become of the endpoint, and how to have it back. */
+export function bucketLines(places: DemoPlaces, commit: number): readonly string[] {
+  const from = (path: string) => relative('', path) || '.'
+  return [
+    '',
+    "The endpoint has stopped with the demo. Queries read DuckDB's copies of the bucket and need no endpoint; what reads",
+    'the lake itself does. To have it back on the same objects, and to ask the lake from another terminal:',
+    `  npx --no portage dev up --state ${from(places.state)} --config ${from(places.config)}`,
+    `  npx --no portage query "select count(*) from ${DEMO_INTEGRATION}.loan" --at ${commit} --config ${from(places.config)}`,
+  ]
+}
+
 /** Three commands that work on what the demo left behind, without its server. */
 export function nextCommands(
   places: DemoPlaces,

@@ -9,6 +9,7 @@ import pg from 'pg'
 import { loadConfiguration } from '../../config/load.ts'
 import type { Environment, Warehouse } from '../../connectors/ports.ts'
 import { type PostgresServer, startPostgres } from '../dev/embedded-postgres.ts'
+import { DEV_BUCKET, startDevS3 } from '../dev/s3.ts'
 import { createEnvironment } from '../environment.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { counted, durationText } from '../format/quantities.ts'
@@ -22,9 +23,9 @@ import type { ProgressEvent, RunMode, RunOptions, RunSummary, TableSummary } fro
 import { integrationNamed } from '../session.ts'
 import { VERSION } from '../version.ts'
 import { type Comparison, compareTable, isEqual } from './compare.ts'
-import { DEMO_INTEGRATION, type DemoPlaces, demoPlaces, writeDemoConfig } from './demo-config.ts'
+import { DEMO_INTEGRATION, type DemoLake, type DemoPlaces, demoPlaces, emptyDemo, writeDemoConfig } from './demo-config.ts'
 import { lockDemo } from './demo-lock.ts'
-import { nextCommands, reportLines } from './demo-report.ts'
+import { bucketLines, nextCommands, reportLines } from './demo-report.ts'
 import { loadBook } from './load-book.ts'
 import { type BookTable, bookSize, loanBook } from './loan-book.ts'
 import { runWorkload, type WorkloadTotals } from './run-workload.ts'
@@ -41,25 +42,30 @@ export type DemoOptions = {
   readonly rounds?: number
   /** How long the work is stretched. Default: 15 s. */
   readonly workMs?: number
+  /** A bucket of an S3 endpoint of this process. Default: a directory. */
+  readonly lake?: DemoLake
 }
 
 const TABLES: readonly BookTable['name'][] = loanBook(0).map(({ name }) => name)
 
 /** Runs the whole story; `EXIT.difference` when source and lake differ at its end. Throws what its parts throw. */
 export async function runDemo(options: DemoOptions): Promise<ExitCode> {
-  const { io, signal, scale = 1 } = options
+  const { io, signal, scale = 1, lake = 'directory' } = options
   const started = Date.now()
-  const places = demoPlaces(resolve(options.dir ?? join('.portage', 'demo')))
+  const places = demoPlaces(resolve(options.dir ?? join('.portage', 'demo')), lake)
   const say = (text: string) => io.stdout.write(`${text}\n`)
 
   await using _lock = await lockDemo(places.dir)
   await using server = await startPostgres({ signal })
-  await writeDemoConfig(places, server.url)
+  await emptyDemo(places)
+  await using endpoint = lake === 'bucket' ? await startDevS3(places.state, undefined) : null
+  await writeDemoConfig(places, lake, server.url)
   await using client = await connect(server)
   const { rows: version } = await client.query<{ server_version: string }>('show server_version')
   await say(
     `PostgreSQL ${version[0]?.server_version ?? ''} runs on 127.0.0.1:${server.port} (${durationText(Date.now() - started)})`,
   )
+  if (endpoint !== null) await say(`S3 endpoint runs on ${endpoint.url}, bucket "${DEV_BUCKET}"`)
 
   const loading = Date.now()
   const loaded = await loadBook(client, scale)
@@ -83,8 +89,9 @@ export async function runDemo(options: DemoOptions): Promise<ExitCode> {
   }
   for (const line of ['', ...reportLines(totals), '']) await say(line)
   const file = await largestFile(places.lake)
-  await say(`Configuration, lake and views are in ${relative('', places.dir)}. To try next:`)
+  await say(`Configuration, ${lake === 'bucket' ? 'bucket' : 'lake'} and views are in ${relative('', places.dir)}. To try next:`)
   for (const command of nextCommands(places, { file, loan: bookSize(scale).loans + 1 })) await say(`  ${command}`)
+  if (lake === 'bucket') for (const line of bucketLines(places, totals.commits)) await say(line)
   return comparisons.every(isEqual) ? EXIT.ok : EXIT.difference
 }
 
@@ -99,7 +106,7 @@ function openSetting(places: DemoPlaces, { io }: DemoOptions): Setting {
   const configuration = loadConfiguration(places.config)
   const redaction = createRedaction()
   const environment = createEnvironment({
-    stateDir: join(places.dir, 'state'),
+    stateDir: places.state,
     level: 'warn',
     redact: redaction.redact,
     write: (line) => void io.stderr.write(line),

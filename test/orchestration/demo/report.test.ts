@@ -38,20 +38,26 @@ test('the commands to try next name paths below the working directory', () => {
   expect(commands[2]).toBe('npx --no portage inspect .portage/demo/lake/a.parquet --rows 3')
 })
 
-test('the configuration of the demo is one that Portage reads, with the address of the server as a secret', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'portage-demo-'))
-  try {
-    const places = demoPlaces(join(dir, 'demo'))
-    await writeDemoConfig(places, 'postgres://postgres:hidden@127.0.0.1:5432/postgres')
-    const { integrations, connections } = loadConfiguration(places.config)
-    expect(integrations.map(({ name, register }) => [name, register[0]?.schema])).toEqual([['loans', 'loans']])
-    expect([...connections.values()].map(({ connector }) => connector)).toEqual(['postgres', 'filesystem', 'duckdb'])
-    expect(await readFile(join(places.config, 'connections.yaml'), 'utf8')).not.toContain('hidden')
-    expect((await stat(join(places.config, 'database-url'))).mode & 0o777).toBe(0o600)
-  } finally {
-    await rm(dir, { recursive: true, force: true })
-  }
-})
+test.each([
+  ['directory', 'filesystem'],
+  ['bucket', 's3'],
+] as const)(
+  'the configuration of the demo with a %s is one that Portage reads, with addresses and keys as secrets',
+  async (lake, store) => {
+    const dir = await mkdtemp(join(tmpdir(), 'portage-demo-'))
+    try {
+      const places = demoPlaces(join(dir, 'demo'), lake)
+      await writeDemoConfig(places, lake, 'postgres://postgres:hidden@127.0.0.1:5432/postgres')
+      const { integrations, connections } = loadConfiguration(places.config)
+      expect(integrations.map(({ name, register }) => [name, register[0]?.schema])).toEqual([['loans', 'loans']])
+      expect([...connections.values()].map(({ connector }) => connector)).toEqual(['postgres', store, 'duckdb'])
+      expect(await readFile(join(places.config, 'connections.yaml'), 'utf8')).not.toContain('hidden')
+      expect((await stat(join(places.config, 'database-url'))).mode & 0o777).toBe(0o600)
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
+  },
+)
 
 test('a directory has one demo at a time; one that died is no obstacle', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'portage-demo-'))
