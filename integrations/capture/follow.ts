@@ -8,7 +8,7 @@ import type { Lander } from '../land/lander.ts'
 import type { TableCommit } from '../land/log/commit.ts'
 import type { CommitLog } from '../land/log/log.ts'
 import { type Emit, emitRejects } from './events.ts'
-import type { SchemaKeeper } from './schema-keeper.ts'
+import type { Catalogue, SchemaKeeper } from './schema-keeper.ts'
 
 export type FollowContext = {
   readonly source: Source
@@ -28,8 +28,6 @@ export type AfterCut = (cut: Position, current: boolean) => 'go-on' | 'look' | '
 
 /** Why following ended: the caller said stop, or the source has tables that are not yet in the log. */
 export type FollowEnd = { readonly kind: 'stopped' } | { readonly kind: 'new-tables'; readonly tables: readonly TableName[] }
-
-type Catalogue = { readonly tables: readonly SourceTable[]; readonly at: Position }
 
 /** Runs until `afterCut` says stop, new tables appear, or the signal aborts (rejects with its reason). */
 export async function follow(
@@ -54,10 +52,10 @@ export async function follow(
     await commit(context, totals, set.cut, signal)
     context.emit({ ...totals.event(), lagBytes: null, current: set.current })
     if (pending !== null && set.cut >= pending.at) {
-      const { tables, at }: Catalogue = pending
+      const catalogue: Catalogue = pending
       pending = null
-      await schemas.noteCatalogue(tables, at, signal)
-      const added = tables.filter(({ table }) => schemas.latest(table) === null).map(({ table }) => table)
+      await schemas.noteCatalogue(catalogue, signal)
+      const added = catalogue.tables.filter(({ table }) => schemas.latest(table) === null).map(({ table }) => table)
       if (added.length > 0) return { kind: 'new-tables', tables: added }
     }
     const next = afterCut(set.cut, set.current)
@@ -65,7 +63,7 @@ export async function follow(
     const now = environment.now().getTime()
     const due = set.current && now - lookedAt >= context.catalogueMs
     if (pending === null && (next === 'look' || due)) {
-      pending = await source.describe(signal)
+      pending = await schemas.look(() => source.describe(signal))
       lookedAt = now
     }
   }

@@ -24,6 +24,13 @@ import { snapshotWanted } from './snapshot-wanted.ts'
 import { encodeTokens, rowsRewritten } from './storage-token.ts'
 import { TableBook } from './table-book.ts'
 
+/** What a look at the source's catalogue showed, and which version of each table was the newest when it began. */
+export type Catalogue = {
+  readonly tables: readonly SourceTable[]
+  readonly at: Position
+  readonly seen: ReadonlyMap<TableName, number>
+}
+
 export type SchemaKeeperOptions = {
   readonly log: CommitLog
   readonly policies: SchemaPolicies
@@ -99,12 +106,26 @@ export class SchemaKeeper {
     this.#forgetRemoved()
   }
 
+  async look(describe: () => Promise<Pick<Catalogue, 'tables' | 'at'>>): Promise<Catalogue> {
+    const seen = new Map(this.#book.tables().map((table) => [table, this.#book.latest(table)?.version ?? 0]))
+    const { tables, at } = await describe()
+    return { tables, at, seen }
+  }
+
   /**
-   * Takes note of one table's shape; `rewritten` when the source knows that stored rows changed without events. One at a time: what
-   * the stream shows must be compared with what a snapshot's look at the catalogue has already committed.
+   * Takes note of one table's shape as the stream shows it; `rewritten` when the source knows that stored rows changed without
+   * events. One at a time: it must be compared with what a look at the catalogue has already committed.
    */
   note(source: SourceTable, position: Position, signal: AbortSignal, rewritten = false): Promise<void> {
     return this.#exclusive(() => this.#note(source, position, signal, rewritten))
+  }
+
+  /** As `note`, for a table of a catalogue. One that has a newer version since the look began may have been seen before that. */
+  async noteSeen(source: SourceTable, { at, seen }: Catalogue, signal: AbortSignal, rewritten = false): Promise<void> {
+    await this.#exclusive(async () => {
+      const newest = this.#book.latest(source.table)?.version ?? 0
+      if (newest === (seen.get(source.table) ?? 0)) await this.#note(source, at, signal, rewritten)
+    })
   }
 
   async #note(source: SourceTable, position: Position, signal: AbortSignal, rewritten: boolean): Promise<void> {
@@ -134,15 +155,16 @@ export class SchemaKeeper {
    * shown yet become schema versions; storage that moved without an explanation means a new snapshot; tables that are missing
    * are gone.
    */
-  async noteCatalogue(tables: readonly SourceTable[], at: Position, signal: AbortSignal): Promise<void> {
+  async noteCatalogue(catalogue: Catalogue, signal: AbortSignal): Promise<void> {
+    const { tables, at, seen } = catalogue
     this.#forgetRemoved()
     for (const table of tables) {
       const known = this.#log.state().tables[table.table]
       const latest = this.#book.latest(table.table)
-      if (known === undefined || latest === null || at < latest.since) continue
+      if (known === undefined || latest === null || at < latest.since || latest.version !== seen.get(table.table)) continue
       // A table that was gone and is back may have changed while nobody looked.
       const rewritten = rowsRewritten(known.storage, table) || known.gone !== null
-      await this.note(table, at, signal, rewritten)
+      await this.noteSeen(table, catalogue, signal, rewritten)
       const storage = encodeTokens(table)
       // A rewrite is explained only by the snapshot that follows, whose start records the new storage.
       if (rewritten || known.storage === null || known.storage === storage) continue

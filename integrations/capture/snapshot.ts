@@ -2,13 +2,13 @@
  * Copies tables chunk by chunk under exported snapshots. Finished chunks are committed and survive a crash; a keyed table
  * goes on under newer snapshots, a table without a key keeps one snapshot or starts over.
  */
-import type { Position, Reject, RowBatch, SourceTable, TableName } from '../../connectors/change.ts'
+import type { Reject, RowBatch, SourceTable, TableName } from '../../connectors/change.ts'
 import { ConnectorError, type ErrorCode } from '../../connectors/errors.ts'
 import type { Chunk, Environment, HeldSnapshot, Source } from '../../connectors/ports.ts'
 import type { Lander } from '../land/lander.ts'
 import type { CommitLog } from '../land/log/log.ts'
 import { type Emit, emitRejects } from './events.ts'
-import type { SchemaKeeper } from './schema-keeper.ts'
+import type { Catalogue, SchemaKeeper } from './schema-keeper.ts'
 import { decodeTokens, encodeTokens } from './storage-token.ts'
 
 export type SnapshotContext = {
@@ -33,6 +33,7 @@ const DISCARD_MS = 10_000
 
 type Lease = {
   readonly snapshot: HeldSnapshot
+  readonly catalogue: Catalogue
   readonly tables: ReadonlyMap<TableName, SourceTable>
   users: number
   retired: boolean
@@ -71,7 +72,7 @@ async function copyGeneration(
   const { log, schemas } = context
   const lease = await leases.young()
   const source = described(lease, table)
-  await schemas.note(source, (await leases.describedAt()) ?? lease.snapshot.position, signal)
+  await schemas.noteSeen(source, lease.catalogue, signal)
   const keyed = source.key.length > 0
   const pending = log.state().tables[table]?.pending ?? null
   const resumable = pending !== null && keyed && decodeTokens(pending.storage)?.storage === source.storage
@@ -182,7 +183,6 @@ class SnapshotLeases implements AsyncDisposable {
   readonly #context: SnapshotContext
   readonly #signal: AbortSignal
   #lease: Promise<Lease> | null = null
-  #at: Position | null = null
   readonly #open = new Set<Lease>()
 
   constructor(context: SnapshotContext, signal: AbortSignal) {
@@ -206,12 +206,6 @@ class SnapshotLeases implements AsyncDisposable {
     const lease = await this.acquire('may-renew')
     lease.users--
     return lease
-  }
-
-  /** The cut of the catalogue that the current lease was described from. */
-  async describedAt(): Promise<Position | null> {
-    await this.current()
-    return this.#at
   }
 
   async acquire(renewal: 'may-renew' | 'same'): Promise<Lease> {
@@ -256,10 +250,18 @@ class SnapshotLeases implements AsyncDisposable {
     const snapshot = await source.holdSnapshot(this.#signal, (message) => emit({ kind: 'waiting', message }))
     try {
       // Described after the snapshot was taken: a column that a row of it shows is never missing from the description.
-      const { tables, at } = await source.describe(this.#signal)
-      this.#at = at
-      for (const table of tables) if (schemas.latest(table.table) !== null) await schemas.note(table, at, this.#signal)
-      const lease: Lease = { snapshot, tables: new Map(tables.map((table) => [table.table, table])), users: 0, retired: false }
+      const catalogue = await schemas.look(() => source.describe(this.#signal))
+      const { tables } = catalogue
+      for (const table of tables) {
+        if (schemas.latest(table.table) !== null) await schemas.noteSeen(table, catalogue, this.#signal)
+      }
+      const lease: Lease = {
+        snapshot,
+        catalogue,
+        tables: new Map(tables.map((table) => [table.table, table])),
+        users: 0,
+        retired: false,
+      }
       this.#open.add(lease)
       return lease
     } catch (error) {
