@@ -98,6 +98,8 @@ export type LoadedIntegration = {
   /** What the YAML says, for all tables first; a kind that no rule names has its default. */
   readonly schemaChanges: readonly SchemaChangeRule[]
   readonly reconcile: { readonly everyMs: number } | null
+  /** How long changes stay in the history; null: for ever. */
+  readonly retention: { readonly changesMs: number; readonly despiteReaders: boolean } | null
   readonly notify: readonly { readonly connection: string; readonly on: readonly NoticeKind[] }[]
   readonly schedule: { readonly cron: string; readonly retries: number; readonly waitForTrigger: string | null } | null
 }

@@ -150,6 +150,12 @@ const parts = {
       'What warehouses do about a change of shape in the source: apply follows, hold waits for "portage apply", fail stops the run before any of it is landed.',
     ),
   reconcile: z.strictObject({ every: duration }).optional(),
+  retention: z
+    .strictObject({
+      changes: duration.describe('Age from which "portage vacuum" lets changes leave the history. Rows stay.'),
+      despite_readers: z.boolean().optional().describe('Although warehouses or feature tables read the history. Default: false.'),
+    })
+    .optional(),
   notify: z
     .array(
       z.strictObject({

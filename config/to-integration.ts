@@ -53,6 +53,7 @@ export function toIntegration(
     ),
     schemaChanges: schemaChangeRules(document, place),
     reconcile: document.reconcile === undefined ? null : { everyMs: document.reconcile.every },
+    retention: retentionOf(document.retention),
     notify: (document.notify ?? []).map(({ connection, on }) => ({
       connection,
       on: on ?? ['failure', 'held', 'lag', 'rejects'],
@@ -120,4 +121,9 @@ function schemaChangeRules(
     rules(table, choice.schema_changes, ['tables', table]),
   )
   return [...rules('*.*', document.schema_changes, []), ...ofTables]
+}
+
+function retentionOf(document: IntegrationDocument['retention']): LoadedIntegration['retention'] {
+  if (document === undefined) return null
+  return { changesMs: document.changes, despiteReaders: document.despite_readers ?? false }
 }

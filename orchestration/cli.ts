@@ -21,6 +21,7 @@ import { resyncCommand } from './commands/resync.ts'
 import { runCommand } from './commands/run.ts'
 import { statusCommand } from './commands/status.ts'
 import { transferCommand } from './commands/transfer.ts'
+import { vacuumCommand } from './commands/vacuum.ts'
 import { errorText } from './error-text.ts'
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts'
 import { type Io, processIo } from './io.ts'
@@ -44,6 +45,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   inspectCommand,
   featuresCommand,
   compactCommand,
+  vacuumCommand,
   removeCommand,
   resyncCommand,
   auditCommand,

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openDuckdbWarehouse } from '../connectors/duckdb/warehouse.ts'
+import { ConnectorError } from '../connectors/errors.ts'
 import type { Environment, ObjectStore, Warehouse } from '../connectors/ports.ts'
 import { loadState } from '../integrations/land/log/read.ts'
 import { registerCommit } from '../integrations/register/register.ts'
@@ -20,7 +21,7 @@ export type CommitPlace = {
 
 /**
  * A warehouse that shows one integration as of a commit, whatever is registered elsewhere; disposal removes it. Throws
- * `NOT_FOUND` when the commit does not exist, `PROOF` when files of it are gone (vacuum).
+ * `NOT_FOUND` when the commit does not exist or vacuum took files of it.
  */
 export async function openWarehouseAt(
   { store, prefix, integration, at, schema }: CommitPlace,
@@ -28,6 +29,13 @@ export async function openWarehouseAt(
   signal: AbortSignal,
 ): Promise<Warehouse> {
   const state = await loadState(store, { prefix, integration }, { at, signal })
+  const { vacuumed = 0 } = await loadState(store, { prefix, integration }, { signal })
+  if (at < vacuumed) {
+    throw new ConnectorError(
+      'NOT_FOUND',
+      `Commit ${at} of integration "${integration}" cannot be read any more: "portage vacuum" deleted files that only commits before ${vacuumed} had. Use --at ${vacuumed} or later`,
+    )
+  }
   const directory = join(environment.stateDir, 'at', randomUUID())
   const remove = () => rm(directory, { recursive: true, force: true })
   const warehouse = await openDuckdbWarehouse(
