@@ -5,7 +5,7 @@ import { parquetReadObjects } from 'hyparquet'
 import type { Position, TableName } from '../../../connectors/change.ts'
 import type { MemoryDatabase } from '../../../connectors/memory/database.ts'
 import { createMemorySource } from '../../../connectors/memory/source.ts'
-import type { Environment, ObjectStore } from '../../../connectors/ports.ts'
+import type { Environment, ObjectStore, Source } from '../../../connectors/ports.ts'
 import type { CaptureEvent } from '../../../integrations/capture/events.ts'
 import { type ReplicationOptions, replicate } from '../../../integrations/capture/replicate.ts'
 import { openLander } from '../../../integrations/land/lander.ts'
@@ -31,6 +31,8 @@ export type RunOptions = Partial<
   readonly maxSetRows?: number
   readonly onEvent?: (event: CaptureEvent) => void
   readonly signal?: AbortSignal
+  /** Puts something in front of the source. */
+  readonly before?: (source: Source) => Source
 }
 
 /** One attempt of a run, as `orchestration/run.ts` makes it. */
@@ -39,8 +41,16 @@ export async function runCapture(
   store: ObjectStore,
   options: RunOptions = {},
 ): Promise<'current' | 'stopped'> {
-  const { chunkRows = 7, maxSetRows = 5, onEvent = () => undefined, signal = AbortSignal.timeout(20_000), ...rest } = options
-  await using source = createMemorySource({ database, chunkRows, maxSetRows })
+  const {
+    chunkRows = 7,
+    maxSetRows = 5,
+    onEvent = () => undefined,
+    signal = AbortSignal.timeout(20_000),
+    before,
+    ...rest
+  } = options
+  await using plain = createMemorySource({ database, chunkRows, maxSetRows })
+  const source = before?.(plain) ?? plain
   const log = await openLog({ store, ...LAKE, environment, by: 'test', signal })
   await log.claim(signal)
   await log.sweep(signal)
