@@ -47,18 +47,25 @@ export function statusLines(status: IntegrationStatus, now: Date): readonly stri
     lines.push(`  !!! HELD: ${names}. "portage plan ${integration}" shows what, "portage apply ${integration}" accepts it`)
   }
   lines.push(...problems.map((problem) => `  !!! ${problem}`))
+  const pays = tables.filter(({ compact }) => compact)
+  if (pays.length > 0) {
+    const [first] = pays
+    const named = pays.length === 1 && first !== undefined ? first.table : counted(pays.length, 'table')
+    lines.push(`  files     "portage compact ${integration}" pays for ${named}`)
+  }
   if (tables.length > 0) lines.push('', ...tableLines(tables))
   return lines
 }
 
 function tableLines(tables: readonly TableStatus[]): readonly string[] {
-  const titles = ['table', 'snapshot', 'base rows', 'changes', 'files', 'size', 'schema', 'position', 'held']
+  const titles = ['table', 'snapshot', 'base rows', 'changes', 'files', 'small', 'size', 'schema', 'position', 'held']
   const rows = tables.map((table) => [
     table.table,
     table.chunks === null ? table.snapshot : `${table.snapshot} ${table.chunks.done}/${table.chunks.planned}`,
     table.baseRows,
     table.changeRows,
     table.files,
+    table.smallFiles,
     bytesText(table.bytes),
     `v${table.schemaVersion}`,
     table.position,

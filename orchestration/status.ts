@@ -3,7 +3,9 @@ import type { LoadedIntegration } from '../config/integration.ts'
 import type { TableName } from '../connectors/change.ts'
 import type { ObjectStore, SourceHealth } from '../connectors/ports.ts'
 import type { Commit, LogState, TableState } from '../integrations/land/log/commit.ts'
+import type { LakePlace } from '../integrations/land/log/keys.ts'
 import { loadState, readCommits } from '../integrations/land/log/read.ts'
+import { DEFAULT_MIN_FILES, isSmall, planCompaction } from '../integrations/maintain/compaction-plan.ts'
 import { heldTable } from '../integrations/register/held-tables.ts'
 import { continuityProblems } from './continuity.ts'
 import type { Opener } from './open.ts'
@@ -19,6 +21,10 @@ export type TableStatus = {
   readonly baseRows: number
   readonly changeRows: number
   readonly files: number
+  /** Of these, how many are well below the lake's target size. */
+  readonly smallFiles: number
+  /** True when `portage compact` would find something to do. */
+  readonly compact: boolean
   readonly bytes: number
   /** Changes of the schema kept back in a warehouse. */
   readonly held: readonly string[]
@@ -81,21 +87,30 @@ export async function integrationStatus(
     rejects: state.counts.rejects,
     source,
     registered,
-    tables: tableStatuses(state),
+    tables: tableStatuses(state, { lake: place, targetFileBytes: lake.targetFileBytes }),
     problems,
   }
 }
 
 /** Pure. In the order of table names. */
-export function tableStatuses(state: LogState): readonly TableStatus[] {
+export function tableStatuses(state: LogState, files: FileChoice): readonly TableStatus[] {
   return Object.entries(state.tables)
-    .map(([table, each]) => tableStatus(table as TableName, each))
+    .map(([table, each]) => tableStatus(table as TableName, each, state.position, files))
     .sort((a, b) => (a.table < b.table ? -1 : 1))
 }
 
-function tableStatus(table: TableName, state: TableState): TableStatus {
+type FileChoice = { readonly lake: LakePlace; readonly targetFileBytes: number }
+
+function tableStatus(
+  table: TableName,
+  state: TableState,
+  position: LogState['position'],
+  { lake, targetFileBytes }: FileChoice,
+): TableStatus {
   const { schema, base, pending, changes } = state
-  const files = [...(base?.files ?? []), ...changes]
+  const files = [...(base?.files ?? []), ...(base?.renewed?.files ?? []), ...changes]
+  const policy = { minFiles: DEFAULT_MIN_FILES, targetFileBytes, olderThanMs: 0, renew: 'auto' } as const
+  const { merges, renewal } = planCompaction(lake, state, { position, now: new Date(0) }, policy)
   const positions = files.map(({ maxPosition }) => maxPosition).sort()
   const sum = (of: readonly { readonly rows: number }[]): number => of.reduce((total, { rows }) => total + rows, 0)
   return {
@@ -107,6 +122,8 @@ function tableStatus(table: TableName, state: TableState): TableStatus {
     baseRows: sum(base?.files ?? []),
     changeRows: sum(changes),
     files: files.length,
+    smallFiles: files.filter((file) => isSmall(file, targetFileBytes)).length,
+    compact: merges.length > 0 || renewal !== null,
     bytes: files.reduce((total, { size }) => total + size, 0),
     held: heldTable(table, state)?.changes ?? [],
   }

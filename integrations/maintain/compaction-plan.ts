@@ -17,6 +17,8 @@ export type CompactionPolicy = {
 export const DEFAULT_MIN_FILES = 8
 /** Share of the base's rows that changes must reach before renewing it pays. */
 export const RENEW_SHARE = 0.1
+/** Fewer changes than this are no burden to any reader. */
+export const RENEW_MIN_CHANGES = 10_000
 
 /** Neighbours in position order, of one partition, to become one file or a few of the target size. */
 export type MergeGroup = { readonly date: string; readonly files: readonly FileEntry[]; readonly schema: TableSchema }
@@ -107,7 +109,7 @@ function planRenewal(table: TableState, position: Position | null, policy: Compa
   if (typeof renewal === 'string') return renewal
   const changed = rowsOf(renewal.changes)
   if (changed === 0) return 'nothing has changed since the base'
-  if (policy.renew === 'auto' && changed < rowsOf(renewal.base) * RENEW_SHARE) {
+  if (policy.renew === 'auto' && changed < Math.max(RENEW_MIN_CHANGES, rowsOf(renewal.base) * RENEW_SHARE)) {
     return `${changed} changes are few beside ${rowsOf(renewal.base)} rows`
   }
   return renewal
