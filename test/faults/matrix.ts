@@ -35,14 +35,22 @@ export async function runMatrix(
   const seen = await dryRun(operation)
   const missing = operation.expects.filter((failpoint) => !seen.has(failpoint))
   if (missing.length > 0) throw new Error(`${operation.name} never came through: ${missing.join(', ')}`)
-  const results: CaseResult[] = []
-  for (const [failpoint, calls] of seen) {
-    for (const nth of thorough ? new Set([1, Math.min(2, calls), calls]) : [1]) {
-      for (const kind of operation.faults ?? FAULTS) results.push(await runCase(operation, { failpoint, nth, kind }))
-    }
+  const strikes = [...seen].flatMap(([failpoint, calls]) =>
+    [...(thorough ? new Set([1, Math.min(2, calls), calls]) : [1])].flatMap((nth) =>
+      (operation.faults ?? FAULTS).map((kind): Strike => ({ failpoint, nth, kind })),
+    ),
+  )
+  const results = new Map<Strike, CaseResult>()
+  const queue = strikes[Symbol.iterator]()
+  // Worlds have nothing in common, and most of a case is waiting.
+  const worker = async (): Promise<void> => {
+    for (const strike of queue) results.set(strike, await runCase(operation, strike))
   }
-  return results
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  return strikes.flatMap((strike) => results.get(strike) ?? [])
 }
+
+const AT_ONCE = 6
 
 async function dryRun(operation: Operation): Promise<ReadonlyMap<string, number>> {
   await using world = await operation.prepare()
