@@ -53,6 +53,7 @@ export async function openReader(
       rows: async function* (abort) {
         if (read) throw new ConnectorError('INTERNAL', `${subject} was read twice`)
         read = true
+        if (abort.aborted) throw connectorError(abort.reason, `Reading ${subject}`, abort)
         const select = described.plans.map((plan) => plan.select).join(', ')
         const sql = `copy (select ${select} from (\n${inner}\n) portage_rows) to stdout (format binary)`
         const onReject = (reject: Reject) =>

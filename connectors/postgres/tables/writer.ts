@@ -208,7 +208,7 @@ async function write(
     signal.throwIfAborted()
   } catch (error) {
     await client.query('rollback').catch(() => undefined)
-    throw error
+    throw brokenConstraint(error, target.subject)
   }
   await client.query('commit')
   return { ...sent, repeated: false }
@@ -233,6 +233,23 @@ async function* encoded(
     }
     yield chunk
   }
+}
+
+/** The server's message names the constraint, its detail the values. */
+function brokenConstraint(error: unknown, subject: string): unknown {
+  const state = sqlState(error)
+  if (state === null || !/^23/.test(state)) return error
+  const { constraint, column } = error as { readonly constraint?: string; readonly column?: string }
+  const what =
+    constraint === undefined
+      ? column === undefined
+        ? 'a constraint'
+        : `column "${column}", which may not be null`
+      : `constraint "${constraint}"`
+  return new ConnectorError(
+    'BAD_VALUE',
+    `${subject}: the rows break ${what} (SQLSTATE ${state}). Nothing was changed. Correct the source, or leave rows out with --where`,
+  )
 }
 
 /** The server says line and column of the COPY, and the value, which is left out. */

@@ -87,7 +87,7 @@ type Sample = {
 
 async function readSample(file: ReadableFile, declared: CsvDeclaration, signal: AbortSignal): Promise<Sample> {
   const limit = declared.sampleBytes ?? SAMPLE_BYTES
-  const head = await file.read(0, Math.min(file.size, limit), signal)
+  const head = await readHead(file, Math.min(file.size, limit), signal)
   const gzip = isGzip(head)
   const raw = gzip ? await unpackedHead(file, limit, signal) : { bytes: Buffer.from(head), whole: head.length >= file.size }
   const { encoding, bomBytes } = sniffEncoding(raw.bytes, declared.encoding)
@@ -96,6 +96,19 @@ async function readSample(file: ReadableFile, declared: CsvDeclaration, signal: 
   const sample = raw.whole ? text : wholeCharacters(text)
   const averageRatio = gzip ? 4 : raw.bytes.length === 0 ? 1 : sample.length / raw.bytes.length
   return { sample, whole: raw.whole, encoded: { encoding, bomBytes, gzip }, averageRatio }
+}
+
+async function readHead(file: ReadableFile, bytes: number, signal: AbortSignal): Promise<Uint8Array> {
+  const first = await file.read(0, bytes, signal)
+  if (first.length === bytes) return first
+  const parts = [first]
+  for (let at = first.length; at < bytes; ) {
+    const part = await file.read(at, bytes, signal)
+    if (part.length === 0) break
+    parts.push(part)
+    at += part.length
+  }
+  return Buffer.concat(parts)
 }
 
 async function unpackedHead(

@@ -61,7 +61,9 @@ export function sniffDialect(
   const quote = declared.quote === undefined ? byteOf('"') : declared.quote === null ? null : oneByte(declared.quote, 'quote')
   const escaper = declared.escape === undefined ? null : oneByte(declared.escape, 'escape')
   const head = sample.subarray(0, DELIMITER_BYTES)
-  const newline = head.includes(0x0a) || !head.includes(0x0d) ? 'lf' : 'cr'
+  // A carriage return at the very end may be half of a line's end.
+  const lines = whole ? head : head.subarray(0, -1)
+  const newline = lines.includes(0x0a) || !lines.includes(0x0d) ? 'lf' : 'cr'
   const base = { quote, escaper: escaper === quote ? null : escaper, newline } as const
   const delimiter =
     declared.delimiter === undefined
