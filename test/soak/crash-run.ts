@@ -9,12 +9,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { openDuckdbWarehouse } from '../../connectors/duckdb/warehouse.ts'
-import { openFilesystemStore } from '../../connectors/filesystem/store.ts'
 import { loadState, readCommits } from '../../integrations/land/log/read.ts'
 import { compareTable, isEqual } from '../../orchestration/demo/compare.ts'
 import { environment } from '../integrations/capture/capture-harness.ts'
 import { type Database, startTestPostgres } from '../support/postgres.ts'
 import { python } from '../support/python.ts'
+import { type CrashLake, type CrashLakeName, openCrashLake } from './crash-lakes.ts'
 import { fill, SCHEMA, startLoad } from './write-load.ts'
 
 const PORTAGE = fileURLToPath(new URL('../../bin/portage.mjs', import.meta.url))
@@ -33,6 +33,8 @@ export type CrashOptions = {
   /** Of the largest table before the load begins. */
   readonly rows: number
   readonly seed: number
+  /** Default: filesystem. */
+  readonly lake?: CrashLakeName
 }
 
 function seeded(seed: number): () => number {
@@ -43,11 +45,11 @@ function seeded(seed: number): () => number {
   }
 }
 
-async function configure(dir: string, url: string): Promise<void> {
+async function configure(dir: string, url: string, lake: CrashLake): Promise<void> {
   await mkdir(join(dir, 'config/integrations'), { recursive: true })
   await writeFile(
     join(dir, 'config/connections.yaml'),
-    `core:\n  connector: postgres\n  url: '\${env:SOAK_URL}'\nlake:\n  connector: filesystem\n  path: ${join(dir, 'lake')}\nwarehouse:\n  connector: duckdb\n  path: ${join(dir, 'warehouse.duckdb')}\n`,
+    `core:\n  connector: postgres\n  url: '\${env:SOAK_URL}'\nlake:\n${lake.connection}\nwarehouse:\n  connector: duckdb\n  path: ${join(dir, 'warehouse.duckdb')}\n`,
   )
   await writeFile(
     join(dir, 'config/integrations/crash.yaml'),
@@ -60,6 +62,17 @@ const portage = (dir: string, args: readonly string[]): ChildProcess =>
   spawn(process.execPath, [PORTAGE, '--config', join(dir, 'config'), '--state', join(dir, 'state'), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+
+/** Settles when the run says that it holds the log. */
+function claimed(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    let text = ''
+    child.stderr?.on('data', (data: Buffer) => {
+      text += data.toString()
+      if (/ claim\b/.test(text)) resolve()
+    })
+  })
+}
 
 async function finished(
   child: ChildProcess,
@@ -100,17 +113,18 @@ async function query(dir: string, sql: string): Promise<readonly Record<string, 
 }
 
 /** Runs the story; throws at the first thing that does not hold. */
-export async function crashRun({ kills, rows, seed }: CrashOptions): Promise<void> {
+export async function crashRun({ kills, rows, seed, lake: place = 'filesystem' }: CrashOptions): Promise<void> {
   const random = seeded(seed)
   const dir = await mkdtemp(join(tmpdir(), 'portage-crash-'))
-  console.log(`seed ${seed}, ${rows} rows`)
+  console.log(`seed ${seed}, ${rows} rows, lake on ${place}`)
   await using server = await startTestPostgres({ settings: { fsync: 'off' } })
   await using database = await server.createDatabase()
   await database.client.query(SCHEMA)
   await fill(database.client, rows)
-  await configure(dir, database.url)
+  await using lake = await openCrashLake(place, dir, seeded(seed + 1))
+  const { store } = lake
+  await configure(dir, database.url, lake)
   const signal = AbortSignal.timeout(3_600_000)
-  await using store = await openFilesystemStore(join(dir, 'lake'), environment)
   {
     await using load = startLoad(database.url, { writers: 2, rows: rows, random })
     let copying = 0
@@ -123,7 +137,10 @@ export async function crashRun({ kills, rows, seed }: CrashOptions): Promise<voi
       }
       const child = portage(dir, ['run', 'crash'])
       const end = finished(child)
-      const pause = copies ? 600 + Math.floor(random() * 1400) : 1200 + Math.floor(random() * 2000)
+      // Most runs die after their claim, some while they start: the pause begins there or at once.
+      const early = random() < 0.2
+      if (!early) await Promise.race([claimed(child), end])
+      const pause = Math.floor(random() * (copies ? 1500 : 2500))
       await Promise.race([delay(pause), end])
       child.kill('SIGKILL')
       const { code, err } = await end
@@ -132,7 +149,7 @@ export async function crashRun({ kills, rows, seed }: CrashOptions): Promise<voi
       const underWay = Object.values(state.tables).some(({ base, pending }) => base === null || pending !== null)
       if (underWay || state.number === 0) copying++
       console.log(
-        `kill ${kill} after ${pause} ms at commit ${state.number}${underWay ? ', snapshot under way' : ''}, ${load.transactions} transactions`,
+        `kill ${kill}, ${pause} ms after its ${early ? 'start' : 'claim'}, at commit ${state.number}${underWay ? ', snapshot under way' : ''}, ${load.transactions} transactions`,
       )
     }
     console.log(`${copying} of ${kills} kills fell into a snapshot`)
@@ -177,13 +194,13 @@ export async function crashRun({ kills, rows, seed }: CrashOptions): Promise<voi
   for await (const { key } of store.list('raw/crash/')) if (!named.has(key)) unnamed.push(key)
   expect(unnamed).toEqual([])
 
-  const { stdout } = await python(READER, [join(dir, 'lake'), LAKE.integration, '--prefix', LAKE.prefix, '--newest', '--digest'])
+  const { stdout } = await python(READER, [await lake.files(), LAKE.integration, '--prefix', LAKE.prefix, '--newest', '--digest'])
   const rebuilt = JSON.parse(stdout) as { tables: Record<string, { rows: { count: number; sha256: string } }> }
   for (const table of TABLES) {
     expect(rebuilt.tables[`public.${table}`]?.rows, `Python reader, ${table}`).toEqual(
       await digest(database, RENDERED[table], table),
     )
   }
-  console.log(`${commits} commits, ${named.size} files; source = lake = Python reader`)
+  console.log(`${commits} commits, ${named.size} files; source = lake = Python reader\n${lake.report()}`)
   await rm(dir, { recursive: true, force: true })
 }
