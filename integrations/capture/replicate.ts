@@ -3,7 +3,7 @@
  * side until told to stop. Order everywhere: land → commit → acknowledge.
  */
 import type { Position, SourceTable, TableName } from '../../connectors/change.ts'
-import { ConnectorError } from '../../connectors/errors.ts'
+import { ConnectorError, recoveryOf } from '../../connectors/errors.ts'
 import type { Environment, FlushPolicy, Prepared, Source } from '../../connectors/ports.ts'
 import type { Lander } from '../land/lander.ts'
 import type { LogState } from '../land/log/commit.ts'
@@ -38,6 +38,8 @@ export type ReplicationOptions = {
 
 /** With nothing else to send, a run that is to end asks the source for a cut this often. */
 const ENDING_HEARTBEAT_MS = 300
+/** How soon a request for a new snapshot is seen beside a quiet stream. */
+const REQUESTS_MS = 5_000
 
 /** Settles with `current` when the mode's end is reached, `stopped` when the signal asked; rejects with the first error otherwise. */
 export async function replicate(given: ReplicationOptions, signal: AbortSignal): Promise<'current' | 'stopped'> {
@@ -76,20 +78,18 @@ async function session(options: ReplicationOptions, signal: AbortSignal): Promis
   const wanted = (): TableName[] => needingSnapshot(log.state()).filter((table) => scope.has(table))
   const ending = new AbortController()
   const either = AbortSignal.any([signal, ending.signal])
-  const estimates = wanted().length > 0 ? await estimatedRows(source, signal) : new Map<TableName, number>()
   const copying = async (): Promise<void> => {
     for (;;) {
       const tables = wanted()
       if (tables.length > 0) {
         emit({ kind: 'step', step: 'snapshot', detail: tables.join(', ') })
+        const estimates = await estimatedRows(source, either)
         await snapshotTables({ ...options, schemas, estimates }, tables, either)
         continue
       }
-      await new Promise<void>((resolve) => {
-        wake = resolve
-        either.addEventListener('abort', () => resolve(), { once: true })
-      })
+      await wokenOr(options, REQUESTS_MS, (resume) => (wake = resume), either)
       if (either.aborted) return
+      await seeRequests(log, either)
     }
   }
 
@@ -97,9 +97,35 @@ async function session(options: ReplicationOptions, signal: AbortSignal): Promis
   const start = { from: prepared.start, known: knownTables(log.state(), schemas, prepared) }
   const heartbeatMs =
     mode === 'forever' ? options.heartbeatMs : Math.min(options.heartbeatMs || ENDING_HEARTBEAT_MS, ENDING_HEARTBEAT_MS)
-  const afterCut = endOf(mode, () => wanted().length > 0)
+  const ends = endOf(mode, () => wanted().length > 0)
+  const afterCut: AfterCut = (cut, current) => {
+    // A commit of ours may have come after one of maintenance that asks for a snapshot.
+    if (wanted().length > 0) wake()
+    return ends(cut, current)
+  }
   const following = follow({ ...options, schemas, heartbeatMs, environment }, start, afterCut, either)
   return bothOrFirstError(following, copying(), ending)
+}
+
+/** Settles when woken, after `ms`, or at the abort, whichever comes first. */
+async function wokenOr(
+  { environment }: Pick<ReplicationOptions, 'environment'>,
+  ms: number,
+  onWake: (wake: () => void) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const waiting = new AbortController()
+  onWake(() => waiting.abort())
+  await environment.sleep(ms, AbortSignal.any([signal, waiting.signal])).catch(() => undefined)
+}
+
+/** Reads what others committed: `portage resync` asks by a commit, and a quiet source may give us none to make. */
+async function seeRequests(log: CommitLog, signal: AbortSignal): Promise<void> {
+  try {
+    await log.refresh(signal)
+  } catch (error) {
+    if (recoveryOf(error) !== 'retry') throw error
+  }
 }
 
 async function takeUp(

@@ -6,14 +6,14 @@ type Options = { readonly all?: true }
 export const resyncCommand: DefineCommand = (context) =>
   defineCommand({
     name: 'resync',
-    description: 'have the next run copy tables again, keeping their history',
+    description: 'copy tables again while others go on, keeping their history',
     examples: [
-      ['portage resync loans public.payment', 'one table; the others go on from where they are'],
+      ['portage resync loans public.payment', 'one table, beside a run that is at work or with the next'],
       ['portage resync loans --all', 'every table, with a new slot: after a lost slot or a restored server'],
     ],
   })
     .argument('<integration>')
-    .argument('[tables...]', 'as schema.table')
+    .argument('[tables...]', 'as schema.table, or patterns')
     .option('--all', 'every table, and a new replication slot')
     .action(async (integration: string, tables: readonly string[], options: Options) => {
       const { resyncNow } = await import('../resync-command.ts')

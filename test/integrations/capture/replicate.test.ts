@@ -163,16 +163,73 @@ describe('replicate', () => {
     await runCapture(database, store)
     const bag = (await state(store)).tables[BAG as keyof Awaited<ReturnType<typeof state>>['tables']]?.base?.files
     const signal = AbortSignal.timeout(10_000)
-    const log = await openLog({ store, ...LAKE, environment, by: 'test', signal })
-    await log.claim(signal)
+    const log = await openLog({ store, ...LAKE, environment, by: 'test', role: 'maintenance', signal })
     await resyncTables(log, [tableName('public', 'loan')], signal)
-    await expect(resyncTables(log, [tableName('public', 'nope')], signal)).rejects.toThrow(/"public.nope" is not in the log/)
+    await expect(resyncTables(log, ['public.nope', '*.lost'], signal)).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+      message: expect.stringMatching(/"public.nope", "\*.lost" are not in the log; expected one of public.event, public.loan/),
+    })
+    const marked = log.state().number
+    await resyncTables(log, ['*.loan'], signal)
+    expect(log.state().number).toBe(marked)
     await runCapture(database, store)
     const after = await state(store)
     expect(after.tables[tableName('public', 'loan')]?.base?.generation).toBe(3)
     expect(after.tables[tableName('public', 'event')]?.base?.files).toEqual(bag)
     await same(database, store, T, BAG)
   })
+
+  for (const [name, table] of [
+    ['keyed', tableName('public', 'loan')],
+    ['keyless', tableName('public', 'event')],
+  ] as const) {
+    it(`copies a ${name} table again beside a run at work and under writes; nobody is fenced, history stays`, async () => {
+      const [database, store] = [loanBook(40), memoryStore()]
+      const signal = AbortSignal.timeout(20_000)
+      const stop = new AbortController()
+      const followed = Promise.withResolvers<void>()
+      const copied = Promise.withResolvers<void>()
+      let n = 0
+      let asked = false
+      const run = runCapture(database, store, {
+        mode: 'forever',
+        signal: AbortSignal.any([stop.signal, signal]),
+        onEvent: (event) => {
+          if (event.kind === 'follow' && event.current) followed.resolve()
+          if (event.kind !== 'snapshot' || !asked) return
+          if (event.table === table && event.complete) copied.resolve()
+          if (n > 30) return
+          n++
+          // Before, between and after the chunks: rows that move, vanish and come, in both tables.
+          database.commit((t) => t.update(T, { id: n }, { id: 700 + n }))
+          database.commit((t) => t.delete(T, { id: n + 8 }))
+          database.commit((t) => t.insert(BAG, { x: n }))
+          database.commit((t) => t.delete(BAG, { x: n % 5 }))
+        },
+      })
+      await followed.promise
+      await expect.poll(async () => (await state(store)).tables[table]?.pending, { timeout: 10_000 }).toBeNull()
+      const before = await state(store)
+      const base = before.tables[table]?.base
+      asked = true
+      const log = await openLog({ store, ...LAKE, environment, by: 'test', role: 'maintenance', signal })
+      await resyncTables(log, [table], signal)
+      await copied.promise
+      await expect.poll(async () => (await state(store)).tables[table]?.pending, { timeout: 10_000 }).toBeNull()
+      database.commit((t) => t.insert(T, { id: 999, a: 'last', b: 0 }))
+      await expect.poll(() => lakeRows(store, T), { timeout: 10_000 }).toEqual(sourceRows(database, T))
+      stop.abort()
+      expect(await run).toBe('stopped')
+      const after = await state(store)
+      expect(after.claim).toBe(before.claim)
+      expect(after.tables[table]?.base?.generation).toBeGreaterThan(base?.generation ?? 0)
+      expect((after.tables[table]?.base?.boundary ?? '') > (base?.boundary ?? '')).toBe(true)
+      await same(database, store, T, BAG)
+      const positions = await changePositions(store, table)
+      expect(new Set(positions).size).toBe(positions.length)
+      expect(await unnamedFiles(store)).toEqual([])
+    })
+  }
 
   it('fences a run whose log was claimed by another, which acknowledges nothing more', async () => {
     const [database, store] = [loanBook(), memoryStore()]

@@ -197,3 +197,38 @@ test('query --at shows the tables as of any commit, in every format, whatever ha
   })
   expect((await at.run('query', 'from job.loan')).stdout).toBe('id,sum\n2,20.00\n')
 })
+
+test('a table is copied again beside a run at work, in another process, under writes', async () => {
+  await using job = await openJob()
+  await job.db.query(NOTES)
+  await using run = job.spawn('run')
+  await run.shows('registered')
+  const note = async () => Object.values((await job.state()).tables)[0]
+  const [claim, first] = [(await job.state()).claim, (await note())?.base?.generation]
+  const writing = new AbortController()
+  const writes = (async () => {
+    for (let n = 0; !writing.signal.aborted; n++) {
+      await job.db.query('update public.note set body = $2 where id % 1000 = $1', [n % 1000, `round ${n}`])
+      await job.db.query('delete from public.note where id = $1', [20000 - n])
+      await job.db.query('update public.note set id = id + 100000 where id = $1', [n + 1])
+    }
+  })()
+  const marked = await job.run('resync', 'job', 'public.n*')
+  expect([marked.code, marked.stdout]).toEqual([0, expect.stringContaining('1 table is marked')])
+  expect(await job.run('resync', 'job', 'public.nope')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('"public.nope" is not in the log; expected one of public.note'),
+  })
+  await expect.poll(async () => (await note())?.base?.generation, { timeout: 30_000 }).toBeGreaterThan(first ?? 0)
+  writing.abort()
+  await writes
+  expect(await job.run('resync', 'job', '--all')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('Stop the run first'),
+  })
+  expect((await job.state()).claim).toBe(claim)
+  run.process.kill('SIGTERM')
+  expect((await run.ended).code).toBe(0)
+  await job.catchUp()
+  expect(await job.differences()).toEqual([])
+}, 90_000)
