@@ -29,6 +29,8 @@ export type MaintenanceOptions = {
   /** Physical columns whose values must leave no trace in statistics. */
   readonly unstated: (schema: TableSchema) => ReadonlySet<string>
   readonly onProgress: (event: MaintenanceEvent) => void
+  /** Keys compared at a time; more keys take more passes. Default: `MAX_KEYS`. */
+  readonly maxKeys?: number
   readonly signal: AbortSignal
 }
 
@@ -198,6 +200,7 @@ export async function chooseRows(
     layered: renewal.layered,
     changes: renewal.changes,
     through: renewal.at,
+    ...(options.maxKeys === undefined ? {} : { maxKeys: options.maxKeys }),
     open: async function* (file, names) {
       const metadata = fileColumns({ versions }, file, schema)
       const columns = [...metadata.slice(0, 4), ...names.flatMap((name) => metadata.find((column) => column.name === name) ?? [])]

@@ -18,6 +18,7 @@ const ADDRESSES = 100
 export class TableModel {
   #source: SourceTable
   #schema: TableSchema
+  readonly #versions: TableSchema[] = []
   #rows: Row[] = []
   #transaction = 1
   #nextColumn: number
@@ -43,11 +44,22 @@ export class TableModel {
     }
     const at = this.#cut()
     this.#schema = evolve(null, this.#source, at).schema
+    this.#versions.push(this.#schema)
     this.#base = { files: [], boundary: at }
   }
 
   get schema(): TableSchema {
     return this.#schema
+  }
+
+  /** Every version so far, in order. */
+  get versions(): readonly TableSchema[] {
+    return this.#versions
+  }
+
+  /** A cut after everything that happened so far. */
+  cut(): Position {
+    return this.#cut()
   }
 
   get base(): { readonly files: readonly ModelFile[]; readonly boundary: Position } {
@@ -207,6 +219,7 @@ export class TableModel {
     this.#source = { ...this.#source, columns }
     const { schema, resync } = evolve(this.#schema, this.#source, this.#cut())
     if (resync) throw new Error('this model makes no change that needs a new snapshot')
+    if (schema !== this.#schema) this.#versions.push(schema)
     this.#schema = schema
   }
 
