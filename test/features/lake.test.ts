@@ -1,4 +1,7 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { expect, test } from 'vitest'
 import type { TableName } from '../../connectors/change.ts'
@@ -12,6 +15,7 @@ import { openChangeReader } from '../../integrations/read/change-reader.ts'
 import { portage } from '../support/command-line.ts'
 import { quietEnvironment } from '../support/lake.ts'
 import { scratch } from '../support/scratch.ts'
+import { ROOT } from '../support/sources.ts'
 import { BOOK_DAY, CLIENTS, loanHistory } from './loan-history.ts'
 import { oracle } from './oracle.ts'
 
@@ -138,6 +142,25 @@ test('a training set holds what was known at each time, beside the labels, the s
   await write('c.parquet')
   expect(readFileSync(at.path('c.parquet'))).toEqual(readFileSync(at.path('a.parquet')))
 
+  at.write(
+    'spine.sql',
+    "select client_id as entity, timestamp '2026-06-20' as as_of, status as label from lake.loan where id = 1;\n",
+  )
+  const bySql = [
+    'features',
+    'training-set',
+    'client_loans',
+    '--spine',
+    at.path('spine.sql'),
+    '--out',
+    at.path('s.parquet'),
+    ...at.args,
+  ]
+  expect(await portage(bySql)).toMatchObject({ code: 0, stderr: '' })
+  expect(await parquetRows(at.path('s.parquet'))).toMatchObject([{ entity: '8', label: 'paid', 'paid_loans.count': '0' }])
+  at.write('spine.sql', 'select nothing from nowhere')
+  expect((await portage(bySql)).code).toBe(1)
+
   expect((await write('d.parquet', '--as-corrected')).stdout).toContain('as corrected: with what became known later')
   expect((await rowsOf('d.parquet'))[2]).toEqual(['none', '1', '12', '400/100', 'as_corrected'])
 
@@ -146,4 +169,42 @@ test('a training set holds what was known at each time, beside the labels, the s
     code: 2,
     stderr: expect.stringContaining('before the first change in the lake'),
   })
+}, 120_000)
+
+test('verify ends with 4 and names the clients that the engine and SQL see differently', async () => {
+  const { database } = memoryServer('features-differ')
+  const history = loanHistory(database, 3)
+  for (let step = 0; step < 60; step++) history.step()
+  using at = root('features-differ')
+  expect((await portage(['run', '--until-current', ...at.args])).code).toBe(0)
+  const copy = await mkdtemp(join(ROOT, '.portage', 'differs-'))
+  try {
+    for (const folder of ['connectors', 'integrations', 'features', 'orchestration', 'config', 'package.json']) {
+      await cp(join(ROOT, folder), join(copy, folder), { recursive: true })
+    }
+    const path = join(copy, 'features', 'sql', 'asof.ts')
+    const source = await readFile(path, 'utf8')
+    expect(source).toContain("'count(*)'")
+    await writeFile(path, source.replace("'count(*)'", "'count(*) + 1'"))
+    const script = `import { main } from ${JSON.stringify(join(copy, 'orchestration', 'cli.ts'))}; process.exitCode = await main(process.argv.slice(1))`
+    const verify = ['features', 'verify', 'client_loans', '--at', '2026-06-30T12:00:00Z']
+    const child = spawnSync(process.execPath, ['--input-type=module', '--eval', script, '--', ...verify, ...at.args], {
+      encoding: 'utf8',
+    })
+    expect([child.status, child.stderr]).toEqual([4, ''])
+    const [summary, ...named] = child.stdout.trimEnd().split('\n')
+    const engine = openEngine(clientLoans)
+    await using store = await openFilesystemStore(at.path('lake'), quietEnvironment())
+    const reader = openChangeReader({ store, state: () => loadState(store, { prefix: 'raw', integration: 'loans' }, { signal }) })
+    await catchUp(engine, reader, new Map(['loan', 'payment'].map((name) => [name, `public.${name}` as TableName])), null, signal)
+    // Without a paid loan there is no row to count one too many.
+    const differing = [...engine.entities()]
+      .toSorted()
+      .filter((client) => engine.read(client, BOOK_DAY).values['paid_loans.count'] !== 0)
+    expect(differing.length).toBeGreaterThan(0)
+    expect(named).toEqual(differing)
+    expect(summary).toContain(`${differing.length} differ`)
+  } finally {
+    await rm(copy, { recursive: true, force: true })
+  }
 }, 120_000)
