@@ -11,7 +11,8 @@ import type { CommandContext } from './command-context.ts'
 import { UsageError } from './exit-codes.ts'
 import { countText } from './format/quantities.ts'
 import type { Output } from './io.ts'
-import { integrationNamed, openSession, type Session } from './session.ts'
+import { openSession, type Session } from './session.ts'
+import { anyIntegration } from './transfer/lake-integrations.ts'
 
 export type Maintenance = AsyncDisposable & {
   readonly session: Session
@@ -23,7 +24,7 @@ export type Maintenance = AsyncDisposable & {
 /** Opens the lake and reads its log; nothing is written. Throws `UsageError` when there is nothing in the lake yet. */
 export async function openMaintenance(context: CommandContext, name: string | undefined): Promise<Maintenance> {
   const session = openSession(context)
-  const integration = integrationNamed(session.configuration, name)
+  const integration = await anyIntegration(session, name, context.signal)
   const { environment, by, opener } = session
   await using stack = new AsyncDisposableStack()
   const store = stack.use(await opener.store(integration.lake.connection))

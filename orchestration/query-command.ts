@@ -5,7 +5,9 @@ import { UsageError } from './exit-codes.ts'
 import { BINARY_FORMATS, QUERY_FORMATS, type QueryFormat } from './format/query-writers.ts'
 import { runQuery } from './query.ts'
 import { openWarehouseAt } from './query-at.ts'
-import { integrationNamed, openSession, type Session } from './session.ts'
+import { openSession, type Session } from './session.ts'
+import { onlyWarehouse } from './transfer/connections.ts'
+import { anyIntegration } from './transfer/lake-integrations.ts'
 
 export type QueryCommandOptions = {
   readonly sql: string
@@ -30,7 +32,7 @@ export async function queryWarehouse(context: CommandContext, options: QueryComm
   }
   const session = openSession(context)
   if (at !== null) return await queryCommit(context, session, { sql, format: chosen, at, integration })
-  await using warehouse = await session.opener.warehouse(connection ?? warehouseOf(session.configuration))
+  await using warehouse = await session.opener.warehouse(connection ?? (await warehouseOf(session.configuration)))
   await runQuery({ warehouse, sql, format: chosen, out: io.stdout }, signal)
 }
 
@@ -42,8 +44,8 @@ async function queryCommit(
   session: Session,
   { sql, format, at, integration }: CommitQuery,
 ): Promise<void> {
-  const { configuration, opener, environment } = session
-  const { name, lake, register } = integrationNamed(configuration, integration)
+  const { opener, environment } = session
+  const { name, lake, register } = await anyIntegration(session, integration, context.signal)
   await using store = await opener.store(lake.connection)
   const place = { store, prefix: lake.prefix, integration: name, at, schema: register[0]?.schema ?? name }
   await using warehouse = await openWarehouseAt(place, environment, context.signal)
@@ -57,8 +59,11 @@ function formatNamed(name: string): QueryFormat {
 }
 
 /** The one warehouse that integrations register in. */
-function warehouseOf({ integrations }: Configuration): string {
+async function warehouseOf(configuration: Configuration): Promise<string> {
+  const { integrations } = configuration
   const names = [...new Set(integrations.flatMap(({ register }) => register.map(({ connection }) => connection)))]
+  // Transfers register where there is but one warehouse, without any YAML.
+  if (names.length === 0) names.push(...[await onlyWarehouse(configuration)].filter((name) => name !== null))
   const [only] = names
   if (only !== undefined && names.length === 1) return only
   throw new UsageError(

@@ -7,7 +7,8 @@ import { EXIT, UsageError } from './exit-codes.ts'
 import { printRows } from './output.ts'
 import { recordAudit } from './record-audit.ts'
 import { printHeld } from './run-summary.ts'
-import { integrationNamed, openSession } from './session.ts'
+import { openSession } from './session.ts'
+import { anyIntegration } from './transfer/lake-integrations.ts'
 
 export type RegisterCommandOptions = {
   readonly integration: string | undefined
@@ -17,8 +18,9 @@ export type RegisterCommandOptions = {
 }
 
 export async function registerNow(context: CommandContext, options: RegisterCommandOptions): Promise<void> {
-  const { configuration, opener, environment, by } = openSession(context)
-  const integration = integrationNamed(configuration, options.integration)
+  const session = openSession(context)
+  const { opener, environment, by } = session
+  const integration = await anyIntegration(session, options.integration, context.signal)
   if (integration.register.length === 0) {
     throw new UsageError(`Integration "${integration.name}" names no warehouse. Add "register:" to ${integration.file}`)
   }

@@ -3,15 +3,22 @@ import type { CommandContext } from './command-context.ts'
 import { bytesText, counted, durationText } from './format/quantities.ts'
 import { renderTable } from './format/table.ts'
 import { printJson } from './output.ts'
-import { integrationNamed, openSession } from './session.ts'
+import { openSession } from './session.ts'
 import { type IntegrationStatus, integrationStatus, type TableStatus } from './status.ts'
+import { anyIntegration, transferIntegrations } from './transfer/lake-integrations.ts'
 
 export async function printStatus(
   context: CommandContext,
   { integration, json }: { readonly integration: string | undefined; readonly json: boolean },
 ): Promise<void> {
-  const { configuration, opener, environment } = openSession(context)
-  const wanted = integration === undefined ? configuration.integrations : [integrationNamed(configuration, integration)]
+  const session = openSession(context)
+  const { configuration, opener, environment } = session
+  const { signal } = context
+  const unread: string[] = []
+  const wanted =
+    integration === undefined
+      ? [...configuration.integrations, ...(await transferIntegrations(session, signal, (problem) => unread.push(problem)))]
+      : [await anyIntegration(session, integration, signal)]
   const all: IntegrationStatus[] = []
   for (const each of wanted) {
     const status = await integrationStatus(each, opener, context.signal)
@@ -19,6 +26,7 @@ export async function printStatus(
   }
   if (json) return printJson(context, all)
   if (all.length === 0) await context.print('No integrations. "portage init --from postgres://…" writes one')
+  for (const problem of unread) await context.print(`!!! ${context.redaction.redact(problem)}`)
   for (const [index, status] of all.entries()) {
     if (index > 0) await context.print('')
     for (const line of statusLines(status, environment.now())) await context.print(line)

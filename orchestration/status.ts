@@ -10,6 +10,7 @@ import { heldTable } from '../integrations/register/held-tables.ts'
 import { continuityProblems } from './continuity.ts'
 import type { Opener } from './open.ts'
 import { scopeOf } from './scope.ts'
+import { hasSource } from './transfer/lake-integrations.ts'
 
 export type TableStatus = {
   readonly table: TableName
@@ -60,6 +61,7 @@ export async function integrationStatus(
   const newest = await newestCommit(store, place, state.number, signal)
   const problems: string[] = []
   const source = await reached(problems, `source ${integration.source.connection}`, signal, async () => {
+    if (!hasSource(integration)) return null
     await using open = await opener.source(integration.source.connection, scopeOf(integration))
     const health = await open.health(signal)
     if (state.position === null) return health
