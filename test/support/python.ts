@@ -13,6 +13,14 @@ const MAX_OUTPUT_BYTES = 512 * 1024 * 1024
 
 export type PythonOutput = { readonly stdout: string; readonly stderr: string }
 
+export type PythonOptions = {
+  readonly signal?: AbortSignal
+  readonly cwd?: string
+  /** Another list of pinned packages. */
+  readonly requirements?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /**
  * Runs a script with the pinned packages (pyarrow) and returns what it printed.
  *
@@ -21,11 +29,11 @@ export type PythonOutput = { readonly stdout: string; readonly stderr: string }
 export async function python(
   scriptPath: string,
   args: readonly string[] = [],
-  options: { readonly signal?: AbortSignal; readonly cwd?: string } = {},
+  { requirements, env, ...options }: PythonOptions = {},
 ): Promise<PythonOutput> {
-  return run(await pythonEnvironment(), [scriptPath, ...args], {
+  return run(await pythonEnvironment(requirements), [scriptPath, ...args], {
     maxBuffer: MAX_OUTPUT_BYTES,
-    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1' },
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1', ...env },
     ...options,
   })
 }
