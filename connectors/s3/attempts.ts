@@ -14,6 +14,8 @@ const FIRST_PAUSE_MS = 100
 /** "Reduce your request rate" is meant: pauses start longer. */
 const FIRST_THROTTLED_PAUSE_MS = 400
 const LONGEST_PAUSE_MS = 20_000
+/** Failures of one request before a person should know. */
+const TOLD_FROM = 4
 
 export type AttemptLimits = Pick<S3Options, 'attempt_timeout_ms' | 'deadline_ms' | 'max_attempts'>
 
@@ -48,7 +50,8 @@ export function createAttempts(
         const pause = pauseMs(number, code === 'THROTTLED', environment.random)
         const late = environment.now().getTime() - started + pause > limits.deadline_ms
         if (!transient || late || number === limits.max_attempts) throw failure(error, options)
-        environment.log('debug', `${subject}: ${options.action} is tried again`, { attempt: number, problem, pauseMs: pause })
+        const level = number < TOLD_FROM ? 'debug' : 'warn'
+        environment.log(level, `${subject}: ${options.action} is tried again`, { attempt: number, problem, pauseMs: pause })
         options.onRepeat?.(error)
         await pausedFor(pause, environment, signal, subject)
       }

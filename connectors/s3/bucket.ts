@@ -34,7 +34,10 @@ export function openBucket(client: S3Client, options: S3Options, environment: Bu
   }
 }
 
-export const objectSubject = (key: string): string => `Object "${key}"`
+/** Directory of objects of the store's own, as in the other stores; listings leave it out. */
+export const PROBES = '.tmp-portage/'
+
+export const objectSubject = (key: string): string => (key.includes(PROBES) ? 'Probe object' : `Object "${key}"`)
 
 /** User metadata that tells our own write from another's when its answer was lost. */
 const TOKEN = 'portage-write'

@@ -28,10 +28,11 @@ export type ConditionalWrite = {
 /** 412: the key is taken. */
 export const isTaken = (error: unknown): boolean => statusOf(error) === 412 || nameOf(error) === 'PreconditionFailed'
 
-/** 409: nothing was written. */
-const isConflict = (error: unknown): boolean => nameOf(error) === 'ConditionalRequestConflict'
-/** Refused before anything was done. */
-const isRefused = (error: unknown): boolean => isConflict(error) || nameOf(error) === 'SlowDown'
+/** The store said that it did nothing. Everything else, no answer above all, leaves the outcome open. */
+function isRefused(error: unknown): boolean {
+  const status = statusOf(error)
+  return (status >= 400 && status < 500) || nameOf(error) === 'SlowDown'
+}
 
 /** `created` exactly when the object under the key is this write's. Throws what keeps failing: then the outcome is unknown. */
 export async function writeOnce(write: ConditionalWrite): Promise<Outcome> {

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { ConnectorError } from '../errors.ts'
-import { type Bucket, objectSubject } from './bucket.ts'
+import { type Bucket, objectSubject, PROBES } from './bucket.ts'
 import { putBytes } from './conditional-put.ts'
 import { deleteObjects } from './deletion.ts'
 import { throwIfAborted } from './failure.ts'
@@ -12,7 +12,7 @@ import { throwIfAborted } from './failure.ts'
 /** Segment that listings leave out, under the first segment of the key that is about to be written: permissions may end there. */
 export function probeKey(beside: string): string {
   const slash = beside.indexOf('/')
-  return `${slash < 0 ? '' : beside.slice(0, slash + 1)}.tmp-portage/probe-${randomBytes(12).toString('hex')}`
+  return `${slash < 0 ? '' : beside.slice(0, slash + 1)}${PROBES}probe-${randomBytes(12).toString('hex')}`
 }
 
 export const IGNORED = 'the store ignores If-None-Match: two writers could overwrite each other'
@@ -27,16 +27,13 @@ export function createConditions(bucket: Bucket): Conditions {
   let proof: Promise<void> | null = null
   const prove = async (beside: string, signal: AbortSignal | undefined): Promise<void> => {
     const key = probeKey(beside)
-    try {
-      await putBytes(bucket, key, new Uint8Array(1), signal)
-      if ((await putBytes(bucket, key, new Uint8Array(1), signal)) === 'exists') return
-      throw new ConnectorError('UNSUPPORTED', `${bucket.name}: ${IGNORED}. ${IGNORED_CURE}`)
-    } finally {
-      await deleteObjects(bucket, [key], signal).catch((error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error)
-        bucket.environment.log('warn', `${objectSubject(key)} of a probe could not be deleted`, { reason })
-      })
-    }
+    await putBytes(bucket, key, new Uint8Array(1), signal)
+    const again = await putBytes(bucket, key, new Uint8Array(1), signal)
+    await deleteObjects(bucket, [key], signal).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error)
+      bucket.environment.log('warn', `${objectSubject(key)} "${key}" could not be deleted`, { reason })
+    })
+    if (again === 'created') throw new ConnectorError('UNSUPPORTED', `${bucket.name}: ${IGNORED}. ${IGNORED_CURE}`)
   }
   return {
     require: async (beside, signal) => {

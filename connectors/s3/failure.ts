@@ -124,6 +124,11 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   InternalError: BROKEN,
   OperationAborted: BROKEN,
   ConditionalRequestConflict: BROKEN,
+  NoSuchUpload: {
+    code: 'UNAVAILABLE',
+    problem: 'the store dropped the parts sent so far',
+    cure: 'Run again; a lifecycle rule that aborts uploads should leave them at least a day',
+  },
   RequestTimeout: { code: 'TIMEOUT', transient: true, problem: 'the store gave up waiting for the request', cure: AGAIN },
   TimeoutError: {
     code: 'TIMEOUT',
