@@ -62,6 +62,8 @@ export function assignmentProblem(from: LogicalType, typeOid: number, typmod: nu
     case 'utf8': {
       const time = TIME_FORMATS[from.format]
       if (time !== undefined && name === time) return null
+      // Unbounded numeric holds every digit, and travels as text for that reason.
+      if (name === 'numeric' && digits === null) return null
       return ROUNDED.has(name) ? problem('would be read as the server likes in') : null
     }
     default:
