@@ -1,5 +1,6 @@
 /** The SDK's client as the options ask for it. Retries and deadlines are ours (`attempts.ts`): the SDK tries once. */
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { diagnose, ROLE_REFUSED } from './failure.ts'
 import type { S3Options } from './options.ts'
 
 type Credentials = NonNullable<S3ClientConfig['credentials']>
@@ -77,8 +78,15 @@ function assumed(
         ...(found?.SessionToken === undefined ? {} : { sessionToken: found.SessionToken }),
         ...(found?.Expiration === undefined ? {} : { expiration: found.Expiration }),
       }
+    } catch (error) {
+      throw passing(error) ? error : Object.assign(new Error('the role was refused', { cause: error }), { name: ROLE_REFUSED })
     } finally {
       client.destroy()
     }
   }
+}
+
+/** Whether asking the token service again may help. */
+function passing(error: unknown): boolean {
+  return diagnose(error, { action: 'sts:AssumeRole', subject: '', bucket: '', prefix: undefined, place: 'AWS STS' }).transient
 }

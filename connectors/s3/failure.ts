@@ -84,6 +84,9 @@ const CLOCK: Meaning = {
   cure: 'Set the clock (NTP)',
 }
 
+/** Name of the error for credentials that may not take the role they should. */
+export const ROLE_REFUSED = 'AssumeRoleError'
+
 /** By error code of the store, or name of the SDK's error. */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
   NoSuchBucket: GONE,
@@ -107,6 +110,11 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
     code: 'AUTHENTICATION',
     problem: 'no credentials were found',
     cure: `Set access_key_id and secret_access_key or profile in ${CONNECTION_FILE}, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
+  },
+  [ROLE_REFUSED]: {
+    code: 'PRIVILEGE',
+    problem: 'the role of assume_role could not be taken',
+    cure: `Allow sts:AssumeRole on it to these credentials, and correct role_arn and external_id in ${CONNECTION_FILE}`,
   },
   RequestTimeTooSkewed: CLOCK,
   RequestExpired: CLOCK,

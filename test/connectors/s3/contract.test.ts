@@ -89,7 +89,10 @@ describe('s3 store', () => {
     await using one = await subject({ assume_role: role })
     expect(await one.store.putIfAbsent('a', bytes('x'))).toBe('created')
     await using other = await subject({ assume_role: { ...role, external_id: 'someone' } })
-    await expect(other.store.putIfAbsent('a', bytes('x'))).rejects.toMatchObject({ code: 'PRIVILEGE' })
+    const refused = other.store.putIfAbsent('a', bytes('x'))
+    await expect(refused).rejects.toMatchObject({ code: 'PRIVILEGE' })
+    await expect(refused).rejects.toThrow('Allow sts:AssumeRole')
+    expect(await other.store.check(signal)).toMatchObject([{ problem: 'the role of assume_role could not be taken' }])
   })
 
   test('nothing is written after a stop, and a stop ends a stalled call', async () => {
