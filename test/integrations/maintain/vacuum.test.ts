@@ -1,0 +1,213 @@
+/** Vacuum beside runs and compactions that die, with clocks that are set by hand. */
+import { describe, expect, test } from 'vitest'
+import type { TableName } from '../../../connectors/change.ts'
+import type { MemoryDatabase } from '../../../connectors/memory/database.ts'
+import { openMemoryStore } from '../../../connectors/memory/store.ts'
+import type { ObjectStore } from '../../../connectors/ports.ts'
+import { resyncTables } from '../../../integrations/capture/resync.ts'
+import { openLog } from '../../../integrations/land/log/log.ts'
+import { loadState, readCommits } from '../../../integrations/land/log/read.ts'
+import { createParquetWriter } from '../../../integrations/land/parquet/writer.ts'
+import { compactTable } from '../../../integrations/maintain/compact.ts'
+import { announce, INTENT_DEAD_MS, INTENT_STALE_MS } from '../../../integrations/maintain/intent.ts'
+import { vacuum } from '../../../integrations/maintain/vacuum.ts'
+import { faultPlan, type Strike, storeWithFaults } from '../../faults/failpoints.ts'
+import { environment, LAKE, lakeRows, runCapture, sourceRows, unnamedFiles } from '../capture/capture-harness.ts'
+import { EVENT_BAG, LOAN_TABLE, loanBook } from '../capture/killed-capture.ts'
+
+const DAY_MS = 86_400_000
+const signal = AbortSignal.timeout(60_000)
+const later = (ms: number) => ({ ...environment, now: () => new Date(Date.now() + ms) })
+const openMaintenance = (store: ObjectStore, at = environment) =>
+  openLog({ store, ...LAKE, environment: at, by: 'test', role: 'maintenance', signal })
+
+async function compact(store: ObjectStore, at = environment, beforeCommit: () => Promise<void> = async () => undefined) {
+  const log = await openMaintenance(store, at)
+  const intent = await announce(log, at, signal)
+  await beforeCommit()
+  const policy = { minFiles: 2, targetFileBytes: 1 << 20, olderThanMs: 0, renew: 'always' } as const
+  const outcomes = []
+  for (const table of [LOAN_TABLE, EVENT_BAG]) {
+    const outcome = await compactTable(table as TableName, policy, {
+      store,
+      log,
+      intent,
+      environment: at,
+      format: { name: 'parquet', extension: 'parquet', createWriter: createParquetWriter },
+      compression: 'zstd',
+      targetFileBytes: 1 << 20,
+      unstated: () => new Set(),
+      onProgress: () => undefined,
+      signal,
+    })
+    outcomes.push(outcome)
+  }
+  return outcomes
+}
+
+async function sweepAt(store: ObjectStore, ms: number, followers: readonly { commit: number | null; by: string }[] = []) {
+  const log = await openMaintenance(store)
+  const needs = { followers, pinned: [], keys: new Map<string, string>() }
+  const outcome = await vacuum({ store, log, needs, graceMs: 0, environment: later(ms), dryRun: false, signal })
+  return outcome.verdicts.filter(({ action }) => action === 'delete')
+}
+
+/** A captured book with several files of one day. */
+async function book(): Promise<{ database: MemoryDatabase; store: ObjectStore }> {
+  const [database, store] = [loanBook(20), openMemoryStore(environment)]
+  for (let round = 0; round < 4; round++) {
+    await runCapture(database, store)
+    database.commit((t) => {
+      t.update(LOAN_TABLE, { id: round }, { b: 100 + round })
+      t.delete(LOAN_TABLE, { id: 10 + round })
+      t.insert(EVENT_BAG, { x: 50 + round })
+      t.delete(EVENT_BAG, { x: 50 + round - 1 })
+    })
+  }
+  await runCapture(database, store)
+  return { database, store }
+}
+
+async function expectEqual(database: MemoryDatabase, store: ObjectStore): Promise<void> {
+  for (const table of [LOAN_TABLE, EVENT_BAG]) expect(await lakeRows(store, table)).toEqual(sourceRows(database, table))
+}
+
+/** Every file of every state from the newest on is there. */
+async function expectReadable(store: ObjectStore): Promise<void> {
+  const state = await loadState(store, LAKE, { signal })
+  for (const { base, changes } of Object.values(state.tables)) {
+    for (const { key } of [...(base?.files ?? []), ...(base?.renewed?.files ?? []), ...changes]) {
+      expect(await store.head(key), key).not.toBeNull()
+    }
+  }
+}
+
+describe('a compaction that dies', () => {
+  const points = ['open change file', 'close change file', 'put commit', 'open base file', 'close base file', 'get change file']
+  const strikes = points.flatMap((failpoint) =>
+    [1, 2].flatMap((nth) => (['die', 'die-after'] as const).map((kind): Strike => ({ failpoint, nth, kind }))),
+  )
+  test.each(strikes)('at $failpoint $nth ($kind) leaves what vacuum takes when its intent is old', async (strike) => {
+    const { database, store } = await book()
+    const plan = faultPlan(strike)
+    await compact(storeWithFaults(store, plan)).catch(() => undefined)
+    expect(plan.struck()).toBe(true)
+    await expectEqual(database, store)
+    const unnamed = await unnamedFiles(store)
+    await sweepAt(store, 0)
+    expect(await unnamedFiles(store), 'the intent is young').toEqual(unnamed)
+    await runCapture(database, store)
+    expect(await unnamedFiles(store), 'runs leave files of maintenance alone').toEqual(unnamed)
+    await sweepAt(store, INTENT_DEAD_MS + 1)
+    expect(await unnamedFiles(store)).toEqual([])
+    await expectReadable(store)
+    await expectEqual(database, store)
+    expect((await compact(store)).map(({ givenUp }) => givenUp)).toEqual([null, null])
+    await expectEqual(database, store)
+  })
+})
+
+test('a vacuum that dies half-way is finished by the next', async () => {
+  const { database, store } = await book()
+  await compact(store)
+  const plan = faultPlan({ failpoint: 'delete change file', nth: 1, kind: 'die' })
+  await expect(sweepAt(storeWithFaults(store, plan), DAY_MS)).rejects.toThrow('Injected')
+  const told = (await loadState(store, LAKE, { signal })).vacuumed
+  expect(told).toBeGreaterThan(0)
+  expect((await sweepAt(store, DAY_MS)).length).toBeGreaterThan(0)
+  expect(await sweepAt(store, DAY_MS)).toEqual([])
+  await expectReadable(store)
+  await expectEqual(database, store)
+})
+
+test('of two compactions one finds its inputs gone, gives up and leaves nothing', async () => {
+  const { database, store } = await book()
+  const outcomes = await compact(store, environment, async () => {
+    // The other one has merged and renewed everything before the first commits; it knows of it at its next commit only.
+    await compact(store)
+  })
+  expect(outcomes.every(({ givenUp, merged }) => givenUp !== null || merged.files === 0)).toBe(true)
+  expect(await unnamedFiles(store)).toEqual([])
+  await expectEqual(database, store)
+})
+
+test('a compaction that stood still gives up, and its files go with it', async () => {
+  const { database, store } = await book()
+  let ahead = 0
+  const clock = { ...environment, now: () => new Date(Date.now() + ahead) }
+  const outcomes = await compact(store, clock, async () => {
+    ahead = INTENT_STALE_MS + 1
+  })
+  expect(outcomes.map(({ givenUp }) => givenUp)).toEqual(['it stood still for too long', 'it stood still for too long'])
+  expect(await unnamedFiles(store)).toEqual([])
+  await expectEqual(database, store)
+})
+
+test('a base that a new snapshot replaced while it was being renewed is given up', async () => {
+  const { database, store } = await book()
+  let done = false
+  const meddled: ObjectStore = {
+    ...store,
+    openWriter: async (key, each) => {
+      if (!done && key.includes(`${LOAN_TABLE}/base/`)) {
+        done = true
+        const log = await openLog({ store, ...LAKE, environment, by: 'run', signal })
+        await log.claim(signal)
+        await resyncTables(log, [LOAN_TABLE as TableName], signal)
+        await runCapture(database, store)
+      }
+      return await store.openWriter(key, each)
+    },
+  }
+  const [loan, event] = await compact(meddled)
+  expect(loan?.givenUp).toBe('its base was replaced meanwhile')
+  expect(loan?.merged.files).toBeGreaterThan(0)
+  expect(event?.renewed).not.toBeNull()
+  expect(await unnamedFiles(store)).toEqual([])
+  await expectEqual(database, store)
+})
+
+test('what a warehouse shows stays, and every commit from then on can be read', async () => {
+  const { database, store } = await book()
+  const before = (await loadState(store, LAKE, { signal })).number
+  await compact(store)
+  expect(await sweepAt(store, DAY_MS, [{ commit: before, by: 'w' }])).toEqual([])
+  expect(await sweepAt(store, DAY_MS, [{ commit: null, by: 'w' }])).toEqual([])
+  const newest = (await loadState(store, LAKE, { signal })).number
+  const gone = await sweepAt(store, DAY_MS, [{ commit: newest, by: 'w' }])
+  expect(gone.length).toBeGreaterThan(0)
+  const { vacuumed = 0, number } = await loadState(store, LAKE, { signal })
+  for (let at = vacuumed; at <= number; at++) {
+    const state = await loadState(store, LAKE, { at, signal })
+    for (const { base, changes } of Object.values(state.tables)) {
+      for (const { key } of [...(base?.files ?? []), ...(base?.renewed?.files ?? []), ...changes]) {
+        expect(await store.head(key), `commit ${at}: ${key}`).not.toBeNull()
+      }
+    }
+  }
+  await expectEqual(database, store)
+})
+
+test('a run that is at work is never swept, not even of files that no commit names yet', async () => {
+  const { store } = await book()
+  const log = await openLog({ store, ...LAKE, environment, by: 'run', signal })
+  await log.claim(signal)
+  const key = `raw/test/public.loan/changes/date=2026-01-01/00000000000000000999-${log.writer}-00000.parquet`
+  await store.putIfAbsent(key, new Uint8Array([1]))
+  await sweepAt(store, 365 * DAY_MS)
+  expect(await store.head(key)).not.toBeNull()
+  // The next run has fenced it.
+  const next = await openLog({ store, ...LAKE, environment, by: 'run', signal })
+  await next.claim(signal)
+  await sweepAt(store, 365 * DAY_MS)
+  expect(await store.head(key)).toBeNull()
+})
+
+test('maintenance shows in the log as an intent and what it committed', async () => {
+  const { store } = await book()
+  await compact(store)
+  await sweepAt(store, DAY_MS)
+  const kinds: string[] = []
+  for await (const { kind, writer } of readCommits(store, LAKE, { from: 1, signal })) if (writer.startsWith('m')) kinds.push(kind)
+  expect(kinds).toEqual(['intent', 'maintenance', 'maintenance', 'maintenance', 'maintenance', 'maintenance'])
+})
