@@ -4,10 +4,13 @@
  * privileges, indexes, constraints, views and publications stay. I/O.
  */
 import { ConnectorError } from '../../errors.ts'
+import type { LogicalType } from '../../logical-type.ts'
 import type { TableBatch, TableWriter, TransferColumn, WriteOutcome, WritePlan, WriteRequest } from '../../tables.ts'
 import { encodeRows } from '../../text-rows.ts'
 import { connect, type Session } from '../connect.ts'
-import { quoteIdentifier, quoteTable } from '../identifiers.ts'
+import type { PgTypes } from '../decode/pg-type.ts'
+import { typeOf } from '../decode/type-catalogue.ts'
+import { quoteIdentifier, quoteLiteral, quoteTable } from '../identifiers.ts'
 import type { PostgresOptions } from '../options.ts'
 import { connectorError, sqlState } from '../server-error.ts'
 import { assignmentProblem, newColumnType } from './assignable.ts'
@@ -23,6 +26,8 @@ type Target = {
   readonly relation: Relation | null
   /** SQL type of each source column in the target. */
   readonly types: readonly string[]
+  /** Columns whose arrays or composites arrive as JSON, which the server takes apart. */
+  readonly parsed: ReadonlySet<string>
   /** How `replace` empties the table; null when it does not. */
   readonly empty: 'truncate' | 'delete' | null
   readonly overriding: boolean
@@ -63,7 +68,8 @@ async function planned(session: Session, request: WriteRequest, subject: string)
     if (!request.create)
       throw new ConnectorError('NOT_FOUND', `${subject} does not exist. Create it first, or let it be created with --create`)
     const types = request.columns.map(({ type, sourceType }) => (isBuiltIn(sourceType) ? sourceType : newColumnType(type)))
-    return { subject, request, relation, types, empty: null, overriding: false }
+    const parsed = request.columns.filter(({ type }, index) => isJson(type) && types[index]?.endsWith('[]'))
+    return { subject, request, relation, types, parsed: new Set(parsed.map(({ name }) => name)), empty: null, overriding: false }
   }
   if (!['r', 'p'].includes(relation.kind))
     throw new ConnectorError('SCHEMA', `${subject} is not a table that can be written as a whole`)
@@ -79,7 +85,7 @@ async function planned(session: Session, request: WriteRequest, subject: string)
       `${subject} may not be written by this user: grant insert on ${quoteTable(request.table.schema, request.table.name)}`,
     )
   }
-  const targets = await checkedColumns(session, request, relation, subject)
+  const { targets, parsed } = await checkedColumns(session, request, relation, subject)
   const replaces = request.mode === 'replace'
   if (replaces && !relation.mayTruncate && !relation.mayDelete) {
     const table = quoteTable(request.table.schema, request.table.name)
@@ -93,6 +99,7 @@ async function planned(session: Session, request: WriteRequest, subject: string)
     request,
     relation,
     types: targets.map(({ sqlType }) => sqlType),
+    parsed,
     empty: !replaces ? null : relation.mayTruncate && !relation.referenced ? 'truncate' : 'delete',
     overriding: targets.some(({ identity }) => identity === 'a'),
   }
@@ -104,7 +111,7 @@ async function checkedColumns(
   { columns, fillMissing }: WriteRequest,
   relation: Relation,
   subject: string,
-): Promise<readonly RelationColumn[]> {
+): Promise<{ readonly targets: readonly RelationColumn[]; readonly parsed: ReadonlySet<string> }> {
   const problems: string[] = []
   const found = columns.flatMap(({ name }) => relation.columns.find((column) => column.name === name) ?? [])
   const extra = columns.filter(({ name }) => !found.some((column) => column.name === name)).map(({ name }) => `"${name}"`)
@@ -123,13 +130,23 @@ async function checkedColumns(
     session,
     found.map(({ typeOid }) => typeOid),
   )
+  const parsed = new Set<string>()
   for (const target of found) {
     const source = columns.find(({ name }) => name === target.name)
     const problem = source === undefined ? null : assignmentProblem(source.type, target.typeOid, target.typmod, types)
     if (problem !== null) problems.push(`column "${target.name}": ${problem} (${target.sqlType})`)
+    if (source !== undefined && isJson(source.type) && isMade(target.typeOid, types)) parsed.add(target.name)
   }
   if (problems.length > 0) throw new ConnectorError('SCHEMA', `${subject} does not take these rows: ${problems.join('; ')}`)
-  return found
+  return { targets: found, parsed }
+}
+
+const isJson = (type: LogicalType): boolean => type.kind === 'utf8' && type.format === 'json'
+
+/** Arrays and composites, also under a domain. */
+function isMade(oid: number, types: PgTypes): boolean {
+  const { form, base } = typeOf(types, oid)
+  return form === 'domain' ? isMade(base, types) : form === 'array' || form === 'composite'
 }
 
 const quotedList = (columns: readonly RelationColumn[]): string => columns.map(({ name }) => `"${name}"`).join(', ')
@@ -140,19 +157,27 @@ const isBuiltIn = (sourceType: string): boolean =>
     sourceType,
   )
 
-function finalStatements({ request, relation, types, empty, overriding }: Target): readonly string[] {
+function finalStatements({ request, relation, types, parsed, empty, overriding }: Target): readonly string[] {
   const table = quoteTable(request.table.schema, request.table.name)
-  const names = request.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
-  const columns = request.columns.map(({ name }, index) => `${quoteIdentifier(name)} ${types[index]}`).join(', ')
+  const names = request.columns.map(({ name }) => quoteIdentifier(name))
+  const columns = names.map((name, index) => `${name} ${types[index]}`).join(', ')
+  // The row type of the table knows what the JSON is to become, of any depth.
+  const values = request.columns.map(({ name }, index) =>
+    parsed.has(name)
+      ? `(json_populate_record(null::${table}, json_build_object(${quoteLiteral(name)}, ${names[index]}))).${names[index]}`
+      : names[index],
+  )
   return [
     ...(relation === null ? [`create table ${table} (${columns})`] : []),
     ...(empty === 'truncate' ? [`truncate table ${table}`] : empty === 'delete' ? [`delete from ${table}`] : []),
-    `insert into ${table} (${names})${overriding ? ' overriding system value' : ''} select ${names} from ${STAGE}`,
+    `insert into ${table} (${names.join(', ')})${overriding ? ' overriding system value' : ''} select ${values.join(', ')} from ${STAGE}`,
   ]
 }
 
-const stageStatement = ({ request, types }: Target): string =>
-  `create temporary table portage_transfer (${request.columns.map(({ name }, index) => `${quoteIdentifier(name)} ${types[index]}`).join(', ')})`
+function stageStatement({ request, types, parsed }: Target): string {
+  const columns = request.columns.map(({ name }, index) => `${quoteIdentifier(name)} ${parsed.has(name) ? 'json' : types[index]}`)
+  return `create temporary table portage_transfer (${columns.join(', ')})`
+}
 
 function planOf(target: Target, statements: readonly string[]): WritePlan {
   const { relation, types, empty, request } = target
