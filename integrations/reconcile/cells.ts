@@ -1,9 +1,12 @@
 /** Cells of decoded columns, written as canonical text: from Arrow batches of a source, and from columns of lake files. */
 import { type Data, DataType } from 'apache-arrow'
-import type { Value } from '../../connectors/column-values.ts'
+import type { SchemaElement } from 'hyparquet'
+import { parseCanonical } from '../../connectors/column-values.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { LogicalType } from '../../connectors/logical-type.ts'
-import type { RowText } from './row-text.ts'
+import type { ParquetChunk } from '../read/parquet-chunk.ts'
+import { isShort, joinedWords, type RowText } from './row-text.ts'
+import type { StoredColumn } from './stored-groups.ts'
 
 /** Writes the cell of a row, `\N` for NULL. */
 export type CellWriter = (row: number, out: RowText) => void
@@ -35,8 +38,8 @@ function arrowValues(type: LogicalType, data: Data): CellWriter {
       return (row, out) => out.integer(values[row] as number)
     }
     case 'int64': {
-      const values = data.values as BigInt64Array
-      return (row, out) => out.bigInteger(values[row] as bigint)
+      const words = wordsOf(data.values as BigInt64Array)
+      return (row, out) => out.integer64(words[2 * row + 1] as number, words[2 * row] as number)
     }
     case 'float32':
     case 'float64': {
@@ -53,8 +56,8 @@ function arrowValues(type: LogicalType, data: Data): CellWriter {
       return (row, out) => out.date(values[row] as number)
     }
     case 'timestamp': {
-      const values = data.values as BigInt64Array
-      return (row, out) => out.timestamp(values[row] as bigint)
+      const words = wordsOf(data.values as BigInt64Array)
+      return (row, out) => out.timestamp64(words[2 * row + 1] as number, words[2 * row] as number)
     }
     case 'utf8':
     case 'binary': {
@@ -70,6 +73,8 @@ function arrowValues(type: LogicalType, data: Data): CellWriter {
 
 const WORD = 0x1_0000_0000
 
+const wordsOf = (values: BigInt64Array): Int32Array => new Int32Array(values.buffer, values.byteOffset, 2 * values.length)
+
 function decimalCell(words: Uint32Array, at: number, scale: number, out: RowText): void {
   const [low, next, third, top] = [words[at] as number, words[at + 1] as number, words[at + 2] as number, words[at + 3] as number]
   if (third === 0 && top === 0 && next < 0x20_0000) {
@@ -80,65 +85,92 @@ function decimalCell(words: Uint32Array, at: number, scale: number, out: RowText
   out.bigDecimal(BigInt.asIntN(128, bits), scale)
 }
 
-/** A column of a file as its decoder left it: plain values, absent ones null or undefined, text as UTF-8 bytes. */
-export type StoredColumn = ArrayLike<unknown>
-
 /**
- * Cells of a file's column, widened to the type. `scale` is the decimal scale in the file; decimals are stored as integers
- * or as two's complement bytes, most significant first.
+ * Cells of a file's column, widened to the type. Decimals are stored as integers or as two's complement bytes, most significant
+ * first. Rows are visited in ascending order. Throws `FORMAT` when the column is stored as something else.
  */
-export function storedCells(type: LogicalType, values: StoredColumn, scale: number): CellWriter {
-  const write = storedValues(type, scale)
+export function storedCells(type: LogicalType, { chunk, element }: StoredColumn): CellWriter {
+  const write = storedValues(type, chunk, element)
   return (row, out) => {
-    const value = values[row]
-    if (value === null || value === undefined) out.null()
-    else write(value, out)
+    const at = chunk.seek(row)
+    if (at < 0) out.null()
+    else write(at, out)
   }
 }
 
-function storedValues(type: LogicalType, scale: number): (value: unknown, out: RowText) => void {
+type ValueWriter = (at: number, out: RowText) => void
+
+function storedValues(type: LogicalType, chunk: ParquetChunk, element: SchemaElement): ValueWriter {
+  const stored = element.type
+  const narrow: ValueWriter = (at, out) => out.integer(chunk.values.ints[at] as number)
+  const unfit = () => new ConnectorError('FORMAT', `Column "${element.name}" is stored as ${stored}, which is no ${type.kind}`)
   switch (type.kind) {
     case 'bool':
-      return (value, out) => out.bool(value === true)
+      if (stored !== 'BOOLEAN') throw unfit()
+      return (at, out) => out.bool((((chunk.values.bools[at >> 3] as number) >> (at & 7)) & 1) === 1)
     case 'int16':
     case 'int32':
     case 'int64':
-      return (value, out) => (typeof value === 'number' ? out.integer(value) : out.bigInteger(value as bigint))
+      if (stored === 'INT32') return narrow
+      if (stored !== 'INT64') throw unfit()
+      return (at, out) => out.integer64(chunk.values.words[2 * at + 1] as number, chunk.values.words[2 * at] as number)
     case 'float32':
-      return (value, out) => out.float(value as number, 4)
-    case 'float64':
-      return (value, out) => out.float(value as number, 8)
-    case 'decimal': {
-      const growth = 10n ** BigInt(type.scale - scale)
-      if (growth !== 1n) return (value, out) => out.bigDecimal(unscaled(value) * growth, type.scale)
-      return (value, out) => {
-        if (typeof value === 'number') out.decimal(value, type.scale)
-        else out.bigDecimal(unscaled(value), type.scale)
-      }
+    case 'float64': {
+      if (stored !== 'FLOAT' && stored !== 'DOUBLE') throw unfit()
+      const width = type.kind === 'float32' ? 4 : 8
+      return (at, out) => out.float(chunk.values.floats[at] as number, width)
     }
+    case 'decimal':
+      return storedDecimal(type.scale, chunk, element)
     case 'date':
-      return (value, out) => out.date(value as number)
+      if (stored !== 'INT32') throw unfit()
+      return (at, out) => out.date(chunk.values.ints[at] as number)
     case 'timestamp':
-      return (value, out) => out.timestamp(value as bigint)
+      if (stored !== 'INT64') throw unfit()
+      return (at, out) => out.timestamp64(chunk.values.words[2 * at + 1] as number, chunk.values.words[2 * at] as number)
     case 'utf8':
-      return (value, out) => out.text(value as Uint8Array, 0, (value as Uint8Array).length)
-    case 'binary':
-      return (value, out) => out.hex(value as Uint8Array, 0, (value as Uint8Array).length)
+    case 'binary': {
+      if (stored !== 'BYTE_ARRAY') throw unfit()
+      return type.kind === 'utf8'
+        ? (at, out) => out.text(chunk.values.bytes, chunk.values.starts[at] as number, chunk.values.ends[at] as number)
+        : (at, out) => out.hex(chunk.values.bytes, chunk.values.starts[at] as number, chunk.values.ends[at] as number)
+    }
     default:
       return type satisfies never
   }
 }
 
-function unscaled(value: unknown): bigint {
-  if (!(value instanceof Uint8Array)) return BigInt(value as number | bigint)
-  let bits = 0n
-  for (const byte of value) bits = (bits << 8n) | BigInt(byte)
-  return BigInt.asIntN(value.length * 8, bits)
+function storedDecimal(scale: number, chunk: ParquetChunk, { type: stored, scale: kept = 0, name }: SchemaElement): ValueWriter {
+  if (kept > scale) throw new ConnectorError('FORMAT', `Column "${name}" is stored with scale ${kept}, more than ${scale}`)
+  const growth = 10n ** BigInt(scale - kept)
+  if (stored === 'INT32') {
+    if (growth === 1n) return (at, out) => out.decimal(chunk.values.ints[at] as number, scale)
+    return (at, out) => out.bigDecimal(BigInt(chunk.values.ints[at] as number) * growth, scale)
+  }
+  if (stored === 'INT64') {
+    return (at, out) => {
+      const [high, low] = [chunk.values.words[2 * at + 1] as number, chunk.values.words[2 * at] as number]
+      if (growth === 1n && isShort(high)) out.decimal(high * WORD + (low >>> 0), scale)
+      else out.bigDecimal(joinedWords(high, low) * growth, scale)
+    }
+  }
+  if (stored !== 'BYTE_ARRAY' && stored !== 'FIXED_LEN_BYTE_ARRAY') {
+    throw new ConnectorError('FORMAT', `Column "${name}" is stored as ${stored}, which is no decimal`)
+  }
+  return (at, out) => {
+    const [start, end] = [chunk.values.starts[at] as number, chunk.values.ends[at] as number]
+    let bits = 0n
+    for (let i = start; i < end; i++) bits = (bits << 8n) | BigInt(chunk.values.bytes[i] as number)
+    out.bigDecimal(BigInt.asIntN((end - start) * 8, bits) * growth, scale)
+  }
 }
 
-/** A cell that is the same in every row it is used for: the value with which a column was added. */
-export function constantCell(value: Exclude<Value, null>, type: LogicalType): CellWriter {
-  const bytes = type.kind === 'utf8' ? new TextEncoder().encode(value as string) : null
-  const write = storedValues(type, type.kind === 'decimal' ? type.scale : 0)
-  return (_, out) => write(bytes ?? value, out)
+/** A cell that is the same in every row it is used for: the value with which a column was added, in canonical text. */
+export function constantCell(canonical: string, type: LogicalType): CellWriter {
+  if (type.kind === 'float32' || type.kind === 'float64') {
+    const value = parseCanonical(canonical, type) as number
+    return (_, out) => out.float(value, type.kind === 'float32' ? 4 : 8)
+  }
+  const bytes = new TextEncoder().encode(canonical)
+  return (_, out) => out.text(bytes, 0, bytes.length)
 }

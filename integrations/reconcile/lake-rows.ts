@@ -3,20 +3,24 @@
  * queries: the independent witness. First the changes' keys, to know the newest of each; then every file once, row by row.
  * Memory is bounded: many changed keys are taken in parts of the key space. I/O through the store.
  */
+import { setImmediate as breath } from 'node:timers/promises'
 import { METADATA_COLUMNS, type Position } from '../../connectors/change.ts'
-import { parseCanonical } from '../../connectors/column-values.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { ObjectStore } from '../../connectors/ports.ts'
 import type { FileEntry, TableState } from '../land/log/commit.ts'
-import { type CellWriter, constantCell, NULL_CELLS, type StoredColumn, storedCells } from './cells.ts'
+import type { StoredValues } from '../read/parquet-chunk.ts'
+import { type CellWriter, constantCell, NULL_CELLS, storedCells } from './cells.ts'
 import type { ComparedColumn, ComparedTable } from './compared-table.ts'
 import { NewestChanges } from './newest-changes.ts'
 import { comparePositions, positionWords, readPosition } from './position-words.ts'
 import { KeyDigest, type RowSink, type SeenRows } from './row-sink.ts'
-import { type StoredGroup, storedGroups } from './stored-groups.ts'
+import { type StoredColumn, type StoredGroup, storedGroups } from './stored-groups.ts'
 
 /** Changes whose keys are held at a time. */
 const MAX_HELD_CHANGES = 2_000_000
+
+/** Connections are served in between: they have deadlines. */
+const BREATH_MASK = 0x1fff
 
 const OP = { delete: 0x64, truncate: 0x74 } as const
 
@@ -93,7 +97,9 @@ class LakeReader {
   readonly #until: Uint32Array
   readonly #late: Uint32Array | null
   readonly #position = new Uint32Array(4)
-  #cached: unknown = null
+  /** Where `#position` was read. */
+  #values: StoredValues | null = null
+  #place = -1
 
   constructor(scan: LakeScan, newest: NewestChanges | null, slice: Slice | null, signal: AbortSignal) {
     this.#scan = scan
@@ -117,7 +123,8 @@ class LakeReader {
           const { ops, positions } = metadataOf(file, group)
           const cells = this.#cells(columns, group, ops, positions)
           for (let row = 0; row < group.rows; row++) {
-            if (!this.#counts(positions[row], true)) continue
+            if ((row & BREATH_MASK) === BREATH_MASK) await breath()
+            if (!this.#counts(positions, row, true)) continue
             if (opAt(ops, row) === OP.truncate) {
               if (floor === null || comparePositions(this.#position, 0, floor, 0) > 0) floor = this.#position.slice()
             } else if (this.#newest !== null) {
@@ -151,10 +158,11 @@ class LakeReader {
         cells,
         file: file.key,
         unchanged: (row) => textAt(unchanged, row),
-        isLate: (row) => this.#isLate(positions[row]),
+        isLate: (row) => this.#isLate(positions, row),
       }
       for (let row = 0; row < group.rows; row++) {
-        const counts = this.#counts(positions[row], isChange)
+        if ((row & BREATH_MASK) === BREATH_MASK) await breath()
+        const counts = this.#counts(positions, row, isChange)
         if (comparePositions(this.#position, 0, lowest, 0) < 0 || comparePositions(this.#position, 0, highest, 0) > 0) strays++
         if (!counts || (floor !== null && comparePositions(this.#position, 0, floor, 0) < 0)) continue
         const op = opAt(ops, row)
@@ -197,13 +205,13 @@ class LakeReader {
     const sparseDeletes = schema.key.length > 0 && schema.identity !== 'full'
     return columns.map(({ physical, type, initial }) => {
       const column = group.column(physical)
-      const stored = column === null ? NULL_CELLS : storedCells(type, column.values, column.scale)
+      const stored = column === null ? NULL_CELLS : storedCells(type, column)
       if (initial === undefined) return stored
       const before = positionWords(initial.before)
-      const added = constantCell(parseCanonical(initial.text, type), type)
+      const added = constantCell(initial.text, type)
       const at = new Uint32Array(4)
       return (row, out) => {
-        readPosition(positions[row] as Uint8Array, at, 0)
+        positionAt(positions, row, at)
         const older = comparePositions(at, 0, before, 0) < 0
         const op = older ? opAt(ops, row) : 0
         if (older && op !== OP.truncate && !(sparseDeletes && op === OP.delete)) added(row, out)
@@ -213,21 +221,22 @@ class LakeReader {
   }
 
   /** Reads the row's position into place; true when the row is part of the table at the cut. */
-  #counts(stored: unknown, isChange: boolean): boolean {
-    // Base rows share one position.
-    if (stored !== this.#cached) {
-      if (!(stored instanceof Uint8Array)) throw new ConnectorError('FORMAT', 'A row has no "_position"')
-      readPosition(stored, this.#position, 0)
-      this.#cached = stored
+  #counts(positions: StoredColumn, row: number, isChange: boolean): boolean {
+    const at = positions.chunk.seek(row)
+    // The rows of a chunk share one position.
+    if (at !== this.#place || positions.chunk.values !== this.#values) {
+      positionAt(positions, row, this.#position)
+      this.#place = at
+      this.#values = positions.chunk.values
     }
     if (!isChange) return true
     return comparePositions(this.#position, 0, this.#boundary, 0) > 0 && comparePositions(this.#position, 0, this.#until, 0) < 0
   }
 
-  #isLate(stored: unknown): boolean {
-    if (this.#late === null || !(stored instanceof Uint8Array)) return false
+  #isLate(positions: StoredColumn, row: number): boolean {
+    if (this.#late === null) return false
     const words = new Uint32Array(4)
-    readPosition(stored, words, 0)
+    positionAt(positions, row, words)
     return comparePositions(words, 0, this.#late, 0) >= 0
   }
 
@@ -237,7 +246,6 @@ class LakeReader {
 
   /** What is wrong with a file is a finding; what is wrong with the way to it is an error. */
   async #guarded(file: FileEntry, work: () => Promise<void>): Promise<void> {
-    this.#cached = null
     try {
       await work()
     } catch (error) {
@@ -253,12 +261,23 @@ type Metadata = { readonly ops: StoredColumn; readonly positions: StoredColumn; 
 function metadataOf(file: FileEntry, group: StoredGroup): Metadata {
   const [ops, positions] = [group.column('_op'), group.column('_position')]
   if (ops === null || positions === null) throw new ConnectorError('FORMAT', `File "${file.key}" lacks "_op" or "_position"`)
-  return { ops: ops.values, positions: positions.values, unchanged: group.column('_unchanged')?.values ?? null }
+  return { ops, positions, unchanged: group.column('_unchanged') }
 }
 
-const opAt = (ops: StoredColumn, row: number): number => (ops[row] as Uint8Array)[0] as number
+function opAt({ chunk }: StoredColumn, row: number): number {
+  const at = chunk.seek(row)
+  return at < 0 ? 0 : (chunk.values.bytes[chunk.values.starts[at] as number] as number)
+}
+
+function positionAt({ chunk }: StoredColumn, row: number, target: Uint32Array): void {
+  const at = chunk.seek(row)
+  if (at < 0) throw new ConnectorError('FORMAT', 'A row has no "_position"')
+  readPosition(chunk.values.bytes, chunk.values.starts[at] as number, chunk.values.ends[at] as number, target)
+}
 
 function textAt(column: StoredColumn | null, row: number): string | null {
-  const stored = column?.[row]
-  return stored instanceof Uint8Array ? Buffer.from(stored).toString('utf8') : null
+  const at = column?.chunk.seek(row) ?? -1
+  if (column === null || at < 0) return null
+  const { bytes, starts, ends } = column.chunk.values
+  return Buffer.from(bytes.subarray(starts[at], ends[at])).toString('utf8')
 }

@@ -3,21 +3,21 @@ import type { Position } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 
 const LENGTH = 30
-const DASHES = [4, 21]
+const DASH = 0x2d
 const encoder = new TextEncoder()
 
-/** Epoch; upper and lower half of the place; ordinal. Writes four words at `target[at]`. Throws `CORRUPT` for any other text. */
-export function readPosition(bytes: Uint8Array, target: Uint32Array, at: number): void {
-  if (bytes.length !== LENGTH || DASHES.some((dash) => bytes[dash] !== 0x2d)) throw malformed()
-  target[at] = hexWord(bytes, 0, 4)
-  target[at + 1] = hexWord(bytes, 5, 13)
-  target[at + 2] = hexWord(bytes, 13, 21)
-  target[at + 3] = hexWord(bytes, 22, 30)
+/** Epoch; upper and lower half of the place; ordinal: four words of `bytes[start, end)`. Throws `CORRUPT` for any other text. */
+export function readPosition(bytes: Uint8Array, start: number, end: number, target: Uint32Array): void {
+  if (end - start !== LENGTH || bytes[start + 4] !== DASH || bytes[start + 21] !== DASH) throw malformed()
+  target[0] = hexWord(bytes, start, start + 4)
+  target[1] = hexWord(bytes, start + 5, start + 13)
+  target[2] = hexWord(bytes, start + 13, start + 21)
+  target[3] = hexWord(bytes, start + 22, start + 30)
 }
 
 export function positionWords(position: Position): Uint32Array {
   const words = new Uint32Array(4)
-  readPosition(encoder.encode(position), words, 0)
+  readPosition(encoder.encode(position), 0, position.length, words)
   return words
 }
 

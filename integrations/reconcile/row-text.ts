@@ -52,10 +52,10 @@ export class RowText {
     this.#digits(rest, digitCount(rest))
   }
 
-  bigInteger(value: bigint): void {
-    const number = Number(value)
-    if (Number.isSafeInteger(number)) this.integer(number)
-    else this.#ascii(value.toString())
+  /** A 64-bit integer of two words. */
+  integer64(high: number, low: number): void {
+    if (isShort(high)) this.integer(high * WORD + (low >>> 0))
+    else this.#ascii(joinedWords(high, low).toString())
   }
 
   /** Exactly `scale` digits behind the point. */
@@ -97,13 +97,13 @@ export class RowText {
     for (let i = 0; i < text.length; i++) this.bytes[this.length++] = text[i] as number
   }
 
-  /** Microseconds since 1970, UTC. */
-  timestamp(micros: bigint): void {
-    const number = Number(micros)
-    if (!Number.isSafeInteger(number)) {
-      this.#ascii(timestampText(micros))
+  /** Microseconds since 1970, UTC, a 64-bit integer of two words. */
+  timestamp64(high: number, low: number): void {
+    if (!isShort(high)) {
+      this.#ascii(timestampText(joinedWords(high, low)))
       return
     }
+    const number = high * WORD + (low >>> 0)
     const day = Math.floor(number / DAY_MICROS)
     this.date(day)
     const clock = number - day * DAY_MICROS
@@ -180,6 +180,13 @@ export class RowText {
     this.bytes = grown
   }
 }
+
+const WORD = 0x1_0000_0000
+
+/** Whether a 64-bit integer with this upper word is exact as a number. */
+export const isShort = (high: number): boolean => high < 0x20_0000 && high >= -0x20_0000
+
+export const joinedWords = (high: number, low: number): bigint => (BigInt(high) << 32n) | BigInt(low >>> 0)
 
 function digitCount(value: number): number {
   let count = 1

@@ -1,22 +1,19 @@
-/** Row groups of a lake file as columns of stored values, by ranged reads: no rows, no annotations applied. I/O through the store. */
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { type Compressors, parquetMetadataAsync, parquetRead, type SchemaElement } from 'hyparquet'
+/** Row groups of a lake file as forward cursors over its columns, by ranged reads. I/O through the store. */
+import { type ColumnMetaData, parquetMetadataAsync, type SchemaElement } from 'hyparquet'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { ObjectStore } from '../../connectors/ports.ts'
 import type { FileEntry } from '../land/log/commit.ts'
+import { type ChunkShape, ParquetChunk } from '../read/parquet-chunk.ts'
 import { objectBuffer } from '../read/parquet-columns.ts'
-import type { StoredColumn } from './cells.ts'
 
-const COMPRESSORS: Compressors = {
-  ZSTD: (input, length) => exactLength(zstdDecompressSync(input), length),
-  GZIP: (input, length) => exactLength(gunzipSync(input), length),
-}
+export type StoredColumn = { readonly chunk: ParquetChunk; readonly element: SchemaElement }
 
-/** A column that the file lacks is null. */
-export type StoredGroup = {
-  readonly rows: number
-  readonly column: (physical: string) => { readonly values: StoredColumn; readonly scale: number } | null
-}
+/** A column that the file lacks is null. Rows are visited in ascending order. */
+export type StoredGroup = { readonly rows: number; readonly column: (physical: string) => StoredColumn | null }
+
+/** Neighbouring columns are fetched with one request. */
+const MAX_GAP_BYTES = 64 * 1024
+const MAX_REQUEST_BYTES = 32 * 1024 * 1024
 
 /**
  * The columns of a file, a row group at a time. Throws `CORRUPT` or `FORMAT` when the bytes are not the file that the log
@@ -31,80 +28,82 @@ export async function* storedGroups(
   if (file.format !== 'parquet')
     throw new ConnectorError('UNSUPPORTED', `File "${file.key}" is ${file.format}; reconcile reads parquet`)
   const buffer = objectBuffer(store, file.key, file.size, signal)
-  const metadata = await understood(file, () => parquetMetadataAsync(buffer))
+  const metadata = await parquetMetadataAsync(buffer).catch((cause: unknown) => {
+    throw cause instanceof ConnectorError ? cause : damaged(file, cause)
+  })
   const elements = new Map(metadata.schema.slice(1).map((element) => [element.name, element]))
-  const present = columns.filter((name) => elements.has(name))
-  const raw = { ...metadata, schema: metadata.schema.map(withoutAnnotation) }
-  let start = 0
+  const wanted = new Set(columns)
   for (const group of metadata.row_groups) {
     signal.throwIfAborted()
     const rows = Number(group.num_rows)
-    const parts = new Map<string, { readonly at: number; readonly values: StoredColumn }[]>()
-    if (present.length > 0) {
-      await understood(file, () =>
-        parquetRead({
-          file: buffer,
-          metadata: raw,
-          columns: present,
-          rowStart: start,
-          rowEnd: start + rows,
-          compressors: COMPRESSORS,
-          utf8: false,
-          onChunk: ({ columnName, columnData, rowStart }) => {
-            const known = parts.get(columnName)
-            const part = { at: rowStart - start, values: columnData as StoredColumn }
-            if (known === undefined) parts.set(columnName, [part])
-            else known.push(part)
-          },
-        }),
-      )
-    }
-    const read = new Map(present.map((name) => [name, joined(file, parts.get(name) ?? [], rows)]))
-    yield {
-      rows,
-      column: (physical) => {
-        const values = read.get(physical)
-        return values === undefined ? null : { values, scale: elements.get(physical)?.scale ?? 0 }
-      },
-    }
-    start += rows
-  }
-}
-
-function joined(
-  file: FileEntry,
-  parts: readonly { readonly at: number; readonly values: StoredColumn }[],
-  rows: number,
-): StoredColumn {
-  const [only] = parts
-  if (parts.length === 1 && only !== undefined && only.values.length === rows) return only.values
-  const values = new Array<unknown>(rows)
-  let filled = 0
-  for (const part of parts) {
-    for (let i = 0; i < part.values.length; i++) values[part.at + i] = part.values[i]
-    filled += part.values.length
-  }
-  if (filled !== rows)
-    throw new ConnectorError('FORMAT', `File "${file.key}" holds ${filled} values where its row group has ${rows} rows`)
-  return values
-}
-
-async function understood<T>(file: FileEntry, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read()
-  } catch (error) {
-    if (error instanceof ConnectorError) throw error
-    throw new ConnectorError('FORMAT', `File "${file.key}" cannot be read as Parquet: it is damaged or of another format`, {
-      cause: error,
+    const chunks = group.columns.flatMap(({ meta_data }) => {
+      const name = meta_data?.path_in_schema[0]
+      const element = name === undefined ? undefined : elements.get(name)
+      return meta_data === undefined || name === undefined || element === undefined || !wanted.has(name)
+        ? []
+        : [{ name, element, ...place(file, meta_data), shape: shapeOf(file, element, meta_data, rows) }]
     })
+    const read = new Map<string, StoredColumn>()
+    for (const run of runs(chunks)) {
+      const { start } = run[0] ?? { start: 0 }
+      const end = run.at(-1)?.end ?? start
+      const bytes = await store.get(file.key, { range: { start, end }, signal })
+      if (bytes === null || bytes.length !== end - start) throw damaged(file)
+      for (const chunk of run) {
+        const part = bytes.subarray(chunk.start - start, chunk.end - start)
+        read.set(chunk.name, { chunk: new ParquetChunk(part, chunk.shape), element: chunk.element })
+      }
+    }
+    yield { rows, column: (physical) => read.get(physical) ?? null }
   }
 }
 
-function withoutAnnotation({ converted_type, logical_type, ...plain }: SchemaElement): SchemaElement {
-  return plain
+type Place = { readonly start: number; readonly end: number }
+
+function place(file: FileEntry, metadata: ColumnMetaData): Place {
+  const start = Number(metadata.dictionary_page_offset || metadata.data_page_offset)
+  const end = start + Number(metadata.total_compressed_size)
+  if (!(start >= 0 && start < end && end <= file.size)) throw damaged(file)
+  return { start, end }
 }
 
-function exactLength(bytes: Uint8Array, length: number): Uint8Array {
-  if (bytes.length !== length) throw new RangeError(`page of ${bytes.length} bytes, expected ${length}`)
-  return bytes
+function runs<T extends Place>(chunks: readonly T[]): readonly T[][] {
+  const joined: T[][] = []
+  for (const chunk of chunks.toSorted((a, b) => a.start - b.start)) {
+    const last = joined.at(-1)
+    const [first, newest] = [last?.[0], last?.at(-1)]
+    const near =
+      first !== undefined &&
+      newest !== undefined &&
+      chunk.start - newest.end <= MAX_GAP_BYTES &&
+      chunk.end - first.start <= MAX_REQUEST_BYTES
+    if (near) last?.push(chunk)
+    else joined.push([chunk])
+  }
+  return joined
+}
+
+const TYPES: ReadonlySet<string> = new Set<ChunkShape['type']>([
+  'BOOLEAN',
+  'INT32',
+  'INT64',
+  'FLOAT',
+  'DOUBLE',
+  'BYTE_ARRAY',
+  'FIXED_LEN_BYTE_ARRAY',
+])
+
+const isKnown = (type: string | undefined): type is ChunkShape['type'] => type !== undefined && TYPES.has(type)
+
+function shapeOf(file: FileEntry, element: SchemaElement, { codec }: ColumnMetaData, rows: number): ChunkShape {
+  const { type, type_length: width = 0, repetition_type: repetition } = element
+  if (!isKnown(type) || repetition === 'REPEATED') throw damaged(file)
+  const subject = `Column "${element.name}" of "${file.key}"`
+  return { subject, type, width, codec, nullable: repetition === 'OPTIONAL', rows }
+}
+
+function damaged(file: FileEntry, cause?: unknown): ConnectorError {
+  return new ConnectorError('FORMAT', `File "${file.key}" cannot be read as Parquet: it is damaged or of another format`, {
+    cause,
+  })
 }

@@ -9,11 +9,13 @@ const SCENARIOS: Readonly<Record<string, () => Promise<Scenario>>> = {
   snapshot: () => import('./snapshot.ts'),
   follow: () => import('./follow.ts'),
   transaction: () => import('./transaction.ts'),
+  commits: () => import('./commits.ts'),
   compact: () => import('./compact.ts'),
   decode: () => import('./decode.ts'),
   parquet: () => import('./parquet.ts'),
   features: () => import('./features.ts'),
   orc: () => import('./orc.ts'),
+  reconcile: () => import('./reconcile.ts'),
 }
 
 const load = SCENARIOS[process.argv[2] ?? '']

@@ -1,0 +1,51 @@
+/** The RLE / bit-packed hybrid of definition levels and dictionary indices. Spec: apache/parquet-format Encodings.md, RLE. Pure. */
+
+/** Decodes `count` values of `width` bits from `bytes[start, end)`. Throws `RangeError` when they are not there. */
+export function decodeHybrid(bytes: Uint8Array, start: number, end: number, width: number, count: number): Int32Array {
+  const values = new Int32Array(count)
+  let at = start
+  let filled = 0
+  while (filled < count) {
+    let header = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = at < end ? bytes[at++] : undefined
+      if (byte === undefined || shift > 28) throw new RangeError('a run of levels or indices is cut off')
+      header |= (byte & 0x7f) << shift
+      if (byte < 0x80) break
+    }
+    const runs = header >>> 1
+    if ((header & 1) === 0) {
+      let value = 0
+      for (let byte = 0; byte < width; byte += 8) value |= (at < end ? (bytes[at++] as number) : 0) << byte
+      if (runs === 0) throw new RangeError('an empty run of levels or indices')
+      const stop = Math.min(count, filled + runs)
+      values.fill(value, filled, stop)
+      filled = stop
+    } else {
+      const bytesNeeded = runs * width
+      if (runs === 0 || at + bytesNeeded > end + 8) throw new RangeError('packed levels or indices are cut off')
+      const stop = Math.min(count, filled + runs * 8)
+      unpack(bytes, at, width, values, filled, stop)
+      filled = stop
+      at += bytesNeeded
+    }
+  }
+  return values
+}
+
+function unpack(bytes: Uint8Array, start: number, width: number, into: Int32Array, from: number, to: number): void {
+  const mask = width === 32 ? -1 : 2 ** width - 1
+  let at = start
+  let held = 0
+  let bits = 0
+  for (let i = from; i < to; i++) {
+    while (bits < width) {
+      // A double holds 53 bits exactly: 32 wanted, at most 7 more held.
+      held += (bytes[at++] ?? 0) * 2 ** bits
+      bits += 8
+    }
+    into[i] = width === 0 ? 0 : Number(held % 2 ** 32) & mask
+    held = Math.floor(held / 2 ** width)
+    bits -= width
+  }
+}
