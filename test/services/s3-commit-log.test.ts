@@ -1,6 +1,8 @@
-/** The commit log in a bucket under each fault alone. Prints the table of what was survived. */
+/** The commit log in a bucket under each fault alone, with a table of what was survived; and the contract without optional checksums. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { FAULTS, tableText } from '../connectors/s3/fault-list.ts'
+import { s3Subject } from '../connectors/s3/s3-subject.ts'
+import { objectStoreContract } from '../contracts/object-store.ts'
 import { type FaultyBucket, killedUnderFault, openFaultyBucket } from '../integrations/land/faulty-bucket.ts'
 import { logFaultsSuite } from '../integrations/land/log-faults.ts'
 
@@ -11,6 +13,10 @@ const every = (fault: string): number => (fault.startsWith('stall') ? 7 : 3)
 const ONLY_PARTS = new Set(['error under 200'])
 
 let bucket: FaultyBucket
+objectStoreContract('s3, checksums when required', () => s3Subject(bucket.server, { checksums: 'when_required' }), {
+  holdsObjectsInMemory: true,
+})
+
 const table: string[][] = [['fault', 'tests of the log', 'requests hit', 'runs killed', 'requests hit', 'left behind']]
 beforeAll(async () => {
   bucket = await openFaultyBucket()

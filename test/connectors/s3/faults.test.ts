@@ -8,7 +8,7 @@ import { FAULTS, tableText } from './fault-list.ts'
 import { type S3Subject, s3Subject } from './s3-subject.ts'
 
 const KEYS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'not-a-secret' }
-const LARGE = 17 * 1024 ** 2
+const LARGE = 9 * 1024 ** 2
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex')
 

@@ -4,8 +4,8 @@ import type { ObjectStore } from '../../../connectors/ports.ts'
 import { s3Options } from '../../../connectors/s3/options.ts'
 import { openS3Store } from '../../../connectors/s3/store.ts'
 import { FAULTS } from '../../connectors/s3/fault-list.ts'
-import { IMPATIENT } from '../../connectors/s3/s3-subject.ts'
-import { type S3Endpoint, startS3Endpoint } from '../../support/s3/endpoint.ts'
+import { IMPATIENT, type S3Server } from '../../connectors/s3/s3-subject.ts'
+import { startS3Endpoint } from '../../support/s3/endpoint.ts'
 import type { ArmedFault } from '../../support/s3/faults.ts'
 import { scratch } from '../../support/scratch.ts'
 import { killedAt } from '../capture/killed-capture.ts'
@@ -16,7 +16,7 @@ const BUCKET = 'lake-under-fault'
 const HITS = 1_500
 
 export type FaultyBucket = AsyncDisposable & {
-  readonly endpoint: S3Endpoint
+  readonly server: S3Server
   /** From now on every `every`-th request that the fault fits is hit; `mixed`: by all of them in turn. */
   readonly misbehave: (fault: string, every: number) => void
   /** Ends all faults; how many requests they hit. */
@@ -36,7 +36,7 @@ export async function openFaultyBucket(): Promise<FaultyBucket> {
     for (let hit = 0; hit < HITS; hit++) armed.push(endpoint.arm({ ...fault, nth: first + hit * every }))
   }
   return {
-    endpoint,
+    server: { endpoint: endpoint.url, ...KEYS },
     misbehave: (fault, every) => {
       const names = Object.keys(FAULTS)
       if (fault !== 'mixed') arm(fault, 2, every)
