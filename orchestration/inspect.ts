@@ -2,7 +2,13 @@
 import { open, stat } from 'node:fs/promises'
 import { ConnectorError } from '../connectors/errors.ts'
 import { inspectOrc, type OrcInspection, readOrcRows } from '../integrations/land/orc/inspect.ts'
-import { inspectParquet, type ParquetInspection, readParquetRows } from '../integrations/land/parquet/inspect.ts'
+import {
+  type InspectedStatistics,
+  inspectParquet,
+  type Json,
+  type ParquetInspection,
+  readParquetRows,
+} from '../integrations/land/parquet/inspect.ts'
 import type { CommandContext } from './command-context.ts'
 import { UsageError } from './exit-codes.ts'
 import { bytesText, counted } from './format/quantities.ts'
@@ -91,24 +97,108 @@ async function formatOf({ read, size }: Subject, file: string): Promise<'parquet
   throw new ConnectorError('FORMAT', `"${file}" is neither a Parquet nor an ORC file: it begins with neither "PAR1" nor "ORC"`)
 }
 
+/** Most stripes or row groups shown one by one. */
+const MOST_GROUPS = 20
+const LONGEST_BOUND = 32
+
 /** Pure. */
 export function inspectionLines(inspection: ParquetInspection | OrcInspection): readonly string[] {
-  const { format, rows, bytes, createdBy, schema, rowGroups, metadata } = inspection
-  const chunks = rowGroups.flatMap(({ columns }) => [...columns])
+  const { format, rows, bytes, createdBy, schema, metadata } = inspection
+  const rowGroups: readonly Group[] = inspection.rowGroups
   const groups = format === 'orc' ? 'stripe' : 'row group'
-  const columnRows = schema.map(({ name, type, nullable }): readonly Cell[] => {
-    const own = chunks.filter(({ column }) => column === name)
-    const nulls = inspection.statistics[name]?.nulls ?? null
-    const encodings = [...new Set(own.flatMap((chunk) => chunk.encodings))].join(' ')
-    const size = own.reduce((sum, { compressedBytes }) => sum + compressedBytes, 0)
-    const codec = [...new Set(own.map(({ compression }) => compression))].join(' ')
-    return [name, type, nullable ? null : 'not null', nulls, own.length === 0 ? null : bytesText(size), codec, encodings]
-  })
+  const heads = ['column', 'type', '', 'nulls', 'min', 'max', 'size', 'codec', 'encodings']
   return [
     `${format}, ${counted(rows, 'row')}, ${bytesText(bytes)}, ${counted(rowGroups.length, groups)}${createdBy === null ? '' : `, written by ${createdBy}`}`,
     '',
-    ...renderTable(['column', 'type', '', 'nulls', 'size', 'codec', 'encodings'], columnRows).split('\n'),
+    ...renderTable(
+      heads,
+      schema.map((column) => columnCells(inspection, rowGroups, column)),
+    ).split('\n'),
+    ...(rowGroups.length > 1 ? ['', ...groupLines(groups, rowGroups)] : []),
     ...Object.entries(metadata).flatMap(([key, value], index) => [...(index === 0 ? [''] : []), `${key} = ${short(value)}`]),
+  ]
+}
+
+type Group = {
+  readonly rows: number
+  readonly columns: readonly (InspectedStatistics & {
+    readonly column: string
+    readonly compression: string
+    readonly encodings: readonly string[]
+    readonly compressedBytes: number
+  })[]
+  readonly writerTimezone?: string
+}
+
+function columnCells(
+  { schema, statistics }: ParquetInspection | OrcInspection,
+  rowGroups: readonly Group[],
+  { name, type, nullable }: ParquetInspection['schema'][number],
+): readonly Cell[] {
+  const names = new Set(schema.map((each) => each.name))
+  // What is inside of it, but not another column that has a dot in its name.
+  const isOwn = (leaf: string) => leaf === name || (leaf.startsWith(`${name}.`) && !names.has(leaf))
+  const own = rowGroups.flatMap(({ rows, columns }) =>
+    columns.filter(({ column }) => isOwn(column)).map((chunk) => ({ ...chunk, rows })),
+  )
+  const plain = own.every(({ column }) => column === name) ? own : []
+  const encodings = [...new Set(own.flatMap((chunk) => chunk.encodings))].join(' ')
+  const size = own.reduce((sum, { compressedBytes }) => sum + compressedBytes, 0)
+  const codec = [...new Set(own.map(({ compression }) => compression))].join(' ')
+  return [
+    name,
+    type,
+    nullable ? null : 'not null',
+    statistics[name]?.nulls ?? null,
+    boundText(plain, 'min'),
+    boundText(plain, 'max'),
+    own.length === 0 ? null : bytesText(size),
+    codec,
+    encodings,
+  ]
+}
+
+type Chunk = InspectedStatistics & { readonly rows: number }
+
+/** Over all groups; empty when one of them does not say. */
+function boundText(chunks: readonly Chunk[], which: 'min' | 'max'): string | null {
+  let best: Json = null
+  for (const { rows, nulls, [which]: value } of chunks) {
+    if (value === null && nulls !== rows) return null
+    if (value !== null && (best === null || isLess(value, best) === (which === 'min'))) best = value
+  }
+  if (best === null) return null
+  const text = typeof best === 'string' ? best : JSON.stringify(best)
+  return text.length > LONGEST_BOUND ? `${text.slice(0, LONGEST_BOUND)}…` : text
+}
+
+/** Numbers, also those that come as text, by their value; all else by its text. */
+function isLess(a: Json, b: Json): boolean {
+  if (typeof a === 'number' && typeof b === 'number') return a < b
+  const [x, y] = [decimalParts(a), decimalParts(b)]
+  if (x === null || y === null) return String(a) < String(b)
+  const scale = Math.max(x.scale, y.scale)
+  return x.unscaled * 10n ** BigInt(scale - x.scale) < y.unscaled * 10n ** BigInt(scale - y.scale)
+}
+
+function decimalParts(value: Json): { readonly unscaled: bigint; readonly scale: number } | null {
+  const [, whole, fraction = ''] = /^(-?\d+)(?:\.(\d+))?$/.exec(String(value)) ?? []
+  return whole === undefined ? null : { unscaled: BigInt(whole + fraction), scale: fraction.length }
+}
+
+function groupLines(name: string, groups: readonly Group[]): readonly string[] {
+  const shown = groups.slice(0, MOST_GROUPS).map(({ rows, columns, writerTimezone }, index): readonly Cell[] => {
+    const size = columns.reduce((sum, { compressedBytes }) => sum + compressedBytes, 0)
+    return [index + 1, rows, bytesText(size), writerTimezone ?? null]
+  })
+  const zone = groups.some(({ writerTimezone }) => writerTimezone !== undefined) ? ["writer's zone"] : []
+  const rest = groups.length - shown.length
+  return [
+    ...renderTable(
+      [{ title: name, align: 'right' }, 'rows', 'size', ...zone],
+      shown.map((cells) => cells.slice(0, 3 + zone.length)),
+    ).split('\n'),
+    ...(rest > 0 ? [`… and ${counted(rest, name)} more`] : []),
   ]
 }
 

@@ -46,7 +46,8 @@ export async function inspectOrc(readRange: ReadRange, size: number): Promise<Or
   for (const index of (tail?.stripes ?? []).keys()) {
     if (tail !== null) rowGroups.push(inspectStripe(tail, await openStripe(readRange, tail, index), index))
   }
-  const leaves = tail === null ? [] : flatten(tail.root).filter(isLeaf)
+  // Of lists, maps and structs it is known how many are null, too.
+  const told = tail === null ? [] : flatten(tail.root).filter((type) => isLeaf(type) || isTopLevel(type))
   return {
     format: 'orc',
     rows,
@@ -59,7 +60,7 @@ export async function inspectOrc(readRange: ReadRange, size: number): Promise<Or
     })),
     rowGroups,
     statistics: Object.fromEntries(
-      leaves.map((leaf) => [leaf.path, { nulls: nullsOf(decodeStatistics(tail?.footer.statistics[leaf.id]), leaf, rows) }]),
+      told.map((leaf) => [leaf.path, { nulls: nullsOf(decodeStatistics(tail?.footer.statistics[leaf.id]), leaf, rows) }]),
     ),
     metadata: Object.fromEntries([...metadata].map(([name, value]) => [name, text.decode(value)])),
     version: tail?.postScript.version.join('.') ?? '',
