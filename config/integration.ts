@@ -90,7 +90,13 @@ export type LoadedIntegration = {
     readonly compression: 'zstd' | 'snappy' | 'gzip' | 'none'
     readonly targetFileBytes: number
   }
-  readonly flush: { readonly intervalMs: number; readonly rows: number; readonly bytes: number }
+  readonly flush: {
+    readonly intervalMs: number
+    readonly rows: number
+    readonly bytes: number
+    /** 0 = unlimited. */
+    readonly filesPerHour: number
+  }
   readonly register: readonly RegisterTarget[]
   readonly onBadValue: BadValuePolicy
   readonly columns: readonly ColumnRule[]

@@ -120,9 +120,17 @@ const schemaChanges = z.strictObject({
 const parts = {
   kind: z.literal('replicate').optional().describe('Default: replicate.'),
   flush: z
-    .strictObject({ interval: duration.optional(), rows: count.optional(), bytes: size.optional() })
+    .strictObject({
+      interval: duration.optional(),
+      rows: count.optional(),
+      bytes: size.optional(),
+      files_per_hour: z
+        .union([count, z.literal('unlimited')])
+        .optional()
+        .describe('After a commit of many files the next one waits longer, at most a minute. Default: 20_000.'),
+    })
     .optional()
-    .describe('Commit at the first of these. Default: {interval: 5s, rows: 500_000, bytes: 64 MiB}.'),
+    .describe('Commit at the first of interval, rows, bytes. Default: {interval: 5s, rows: 500_000, bytes: 64 MiB}.'),
   register: z.array(registerTarget).optional().describe('Warehouses that show the tables.'),
   on_bad_value: badValue.optional(),
   columns: z.record(z.string(), columnRule).optional().describe('Keyed schema.table.column; * within a segment; later ones win.'),

@@ -39,7 +39,12 @@ export function toIntegration(
       compression: lake.compression ?? 'zstd',
       targetFileBytes: lake.target_file ?? 256 * MIB,
     },
-    flush: { intervalMs: flush?.interval ?? 5000, rows: flush?.rows ?? 500_000, bytes: flush?.bytes ?? 64 * MIB },
+    flush: {
+      intervalMs: flush?.interval ?? 5000,
+      rows: flush?.rows ?? 500_000,
+      bytes: flush?.bytes ?? 64 * MIB,
+      filesPerHour: flush?.files_per_hour === 'unlimited' ? 0 : (flush?.files_per_hour ?? 20_000),
+    },
     register: (document.register ?? []).map((target) => ({
       connection: target.connection,
       schema: target.schema ?? target.database ?? name,

@@ -60,7 +60,7 @@ export type DiscoveredTable = SourceTable & {
   readonly advice: readonly { readonly column: string | null; readonly problem: string; readonly cure: string }[]
 }
 
-/** When the source should close a set with a cut; whichever comes first. */
+/** When the source should close a set with a cut; whichever comes first. `intervalMs` may change: look at it for each set. */
 export type FlushPolicy = { readonly intervalMs: number; readonly rows: number; readonly bytes: number }
 
 /** A range of one table's rows, addressed in the source's own words. JSON; stable across processes while `storage` holds. */

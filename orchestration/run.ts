@@ -71,6 +71,7 @@ export const runIntegration: RunIntegration = async (options, signal, progress) 
       mode: options.mode,
       takeOver: options.takeOver,
       flush,
+      filesPerHour: flush.filesPerHour,
       heartbeatMs,
       catalogueMs: CATALOGUE_MS,
       readers,

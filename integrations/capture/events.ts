@@ -52,11 +52,29 @@ export type CaptureEvent =
 
 export type Emit = (event: CaptureEvent) => void
 
-/** Tells of the rows that a commit kept aside. */
-export function emitRejects(rejects: readonly Reject[], emit: Emit): void {
-  for (const [table, ofTable] of Map.groupBy(rejects, (reject) => reject.table)) {
-    for (const [column, { length }] of Map.groupBy(ofTable, (reject) => reject.column)) {
-      emit({ kind: 'rejects', table, column, rows: length })
+/** Counts the rows that a commit keeps aside, without the rows. */
+export class RejectCount {
+  readonly #rows = new Map<TableName, Map<string, number>>()
+  rows = 0
+
+  add(rejects: readonly Reject[]): void {
+    for (const { table, column } of rejects) {
+      const columns = this.#rows.get(table) ?? new Map<string, number>()
+      this.#rows.set(table, columns.set(column, (columns.get(column) ?? 0) + 1))
+      this.rows++
     }
   }
+
+  emit(emit: Emit): void {
+    for (const [table, columns] of this.#rows) {
+      for (const [column, rows] of columns) emit({ kind: 'rejects', table, column, rows })
+    }
+  }
+}
+
+/** Tells of the rows that a commit kept aside. */
+export function emitRejects(rejects: readonly Reject[], emit: Emit): void {
+  const count = new RejectCount()
+  count.add(rejects)
+  count.emit(emit)
 }

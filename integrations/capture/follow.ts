@@ -7,7 +7,8 @@ import type { Environment, FlushPolicy, Source } from '../../connectors/ports.ts
 import type { Lander } from '../land/lander.ts'
 import type { TableCommit } from '../land/log/commit.ts'
 import type { CommitLog } from '../land/log/log.ts'
-import { type Emit, emitRejects } from './events.ts'
+import { type Emit, RejectCount } from './events.ts'
+import { paceFlushes } from './flush-pace.ts'
 import type { Catalogue, SchemaKeeper } from './schema-keeper.ts'
 
 export type FollowContext = {
@@ -16,6 +17,8 @@ export type FollowContext = {
   readonly lander: Lander
   readonly schemas: SchemaKeeper
   readonly flush: FlushPolicy
+  /** Change files that a steady stream makes at most; 0 = no matter. */
+  readonly filesPerHour: number
   readonly heartbeatMs: number
   /** Shortest time between two looks at the catalogue. */
   readonly catalogueMs: number
@@ -36,11 +39,12 @@ export async function follow(
   afterCut: AfterCut,
   signal: AbortSignal,
 ): Promise<FollowEnd> {
-  const { source, lander, schemas, flush, heartbeatMs, environment } = context
+  const { source, lander, schemas, heartbeatMs, environment } = context
+  const pace = paceFlushes(context.flush, context.filesPerHour)
   const totals = new FollowTotals()
   let pending: Catalogue | null = null
   let lookedAt = Number.NEGATIVE_INFINITY
-  for await (const set of source.follow({ ...start, flush, heartbeatMs }, signal)) {
+  for await (const set of source.follow({ ...start, flush: pace.policy, heartbeatMs }, signal)) {
     try {
       for (const { table, position, rewritten } of set.schemas) await schemas.note(table, position, signal, rewritten)
       for (const batch of set.batches) await lander.appendChanges(batch, schemas.versionFor(batch.table))
@@ -48,8 +52,12 @@ export async function follow(
       for (const batch of set.batches) batch.release()
     }
     totals.add(set)
-    if (set.cut === null) continue
-    await commit(context, totals, set.cut, signal)
+    if (set.cut === null) {
+      // Their rows must not gather in memory for as long as a transaction lasts.
+      await lander.writeRejects(totals.takeRejects(), signal)
+      continue
+    }
+    pace.committed(await commit(context, totals, set.cut, signal))
     context.emit({ ...totals.event(), lagBytes: null, current: set.current })
     if (pending !== null && set.cut >= pending.at) {
       const catalogue: Catalogue = pending
@@ -71,10 +79,10 @@ export async function follow(
   return { kind: 'stopped' }
 }
 
-/** Land → commit → acknowledge. A crash between any two repeats work and loses nothing. */
-async function commit(context: FollowContext, totals: FollowTotals, cut: Position, signal: AbortSignal): Promise<void> {
+/** Land → commit → acknowledge. A crash between any two repeats work and loses nothing. Returns how many files it made. */
+async function commit(context: FollowContext, totals: FollowTotals, cut: Position, signal: AbortSignal): Promise<number> {
   const { lander, log, source, emit } = context
-  await lander.writeRejects(totals.rejects, signal)
+  await lander.writeRejects(totals.takeRejects(), signal)
   const files = await lander.takeChanges(signal)
   const { transactions, changes, rejects, through } = totals.take()
   const tables: Record<TableName, TableCommit> = {}
@@ -89,13 +97,14 @@ async function commit(context: FollowContext, totals: FollowTotals, cut: Positio
       ...(through === null ? {} : { through }),
       transactions,
       changes,
-      rejects: rejects.length,
+      rejects: rejects.rows,
     }),
     signal,
   )
-  emitRejects(rejects, emit)
+  rejects.emit(emit)
   await source.acknowledge(cut)
   emit({ kind: 'acknowledged', position: cut })
+  return [...files.values()].reduce((sum, { length }) => sum + length, 0)
 }
 
 /** Counters of the run, and of what the next commit will hold. */
@@ -103,10 +112,15 @@ class FollowTotals {
   #transactions = 0
   #changes = 0
   #through: string | null = null
-  #open = { transactions: 0, changes: 0, rejects: [] as Reject[], through: null as string | null }
+  #open = { transactions: 0, changes: 0, through: null as string | null }
+  #rejects: Reject[] = []
+  #rejected = new RejectCount()
 
-  get rejects(): readonly Reject[] {
-    return this.#open.rejects
+  /** Rows to be kept aside since the last call. */
+  takeRejects(): readonly Reject[] {
+    const rejects = this.#rejects
+    this.#rejects = []
+    return rejects
   }
 
   add(set: ChangeSet): void {
@@ -114,15 +128,17 @@ class FollowTotals {
     this.#changes += set.changes
     this.#open.transactions += set.transactions
     this.#open.changes += set.changes
-    this.#open.rejects.push(...set.rejects)
+    this.#rejected.add(set.rejects)
+    this.#rejects = this.#rejects.concat(set.rejects)
     this.#through = set.committedAt ?? this.#through
     this.#open.through = set.committedAt ?? this.#open.through
   }
 
-  take(): { transactions: number; changes: number; rejects: readonly Reject[]; through: string | null } {
-    const { transactions, changes, rejects, through } = this.#open
-    this.#open = { transactions: 0, changes: 0, rejects: [], through: null }
-    return { transactions, changes, rejects, through }
+  take(): { transactions: number; changes: number; rejects: RejectCount; through: string | null } {
+    const taken = { ...this.#open, rejects: this.#rejected }
+    this.#open = { transactions: 0, changes: 0, through: null }
+    this.#rejected = new RejectCount()
+    return taken
   }
 
   event(): { kind: 'follow'; transactions: number; changes: number; through: string | null } {

@@ -26,6 +26,8 @@ export type ReplicationOptions = {
   readonly mode: 'forever' | 'once' | 'until-current'
   readonly takeOver: boolean
   readonly flush: FlushPolicy
+  /** Change files that a steady stream makes at most; 0 = no matter. */
+  readonly filesPerHour: number
   readonly heartbeatMs: number
   readonly catalogueMs: number
   readonly readers: number

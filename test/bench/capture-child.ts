@@ -19,6 +19,8 @@ export type CaptureJob = {
   readonly lake: string
   readonly readers: number
   readonly part: 'snapshot' | 'follow'
+  /** Default: 20,000. */
+  readonly filesPerHour?: number
   /** Default: what is there when it starts. */
   readonly untilRows?: number
 }
@@ -75,6 +77,7 @@ await replicate(
     mode: job.untilRows === undefined ? 'until-current' : 'forever',
     takeOver: true,
     flush: { intervalMs: 5000, rows: 500_000, bytes: 64 * 1024 ** 2 },
+    filesPerHour: job.filesPerHour ?? 20_000,
     heartbeatMs: 200,
     catalogueMs: 30_000,
     readers: job.readers,

@@ -16,6 +16,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<Scenario>>> = {
   features: () => import('./features.ts'),
   orc: () => import('./orc.ts'),
   reconcile: () => import('./reconcile.ts'),
+  transfer: () => import('./transfer.ts'),
 }
 
 const load = SCENARIOS[process.argv[2] ?? '']

@@ -121,7 +121,7 @@ schedule: {cron: '*/15 * * * *', retries: 3, wait_for: {trigger: 's3://in/experi
 `,
   })
   const [loans] = loadConfiguration(root).integrations
-  expect(loans?.flush).toEqual({ intervalMs: 5000, rows: 500_000, bytes: 64 * 1024 ** 2 })
+  expect(loans?.flush).toEqual({ intervalMs: 5000, rows: 500_000, bytes: 64 * 1024 ** 2, filesPerHour: 20_000 })
   expect(loans?.register).toEqual([
     { connection: 'snowflake', schema: 'RAW', everyMs: 60_000 },
     { connection: 'hive', schema: 'raw', everyMs: 600_000, format: 'orc' },

@@ -64,6 +64,7 @@ export async function runCapture(
       mode: 'until-current',
       takeOver: true,
       flush: { intervalMs: 1, rows: 10, bytes: 1 << 20 },
+      filesPerHour: 0,
       heartbeatMs: 5,
       catalogueMs: 5,
       readers: 2,
