@@ -24,8 +24,10 @@ const CLIENTS = 'select id, name, city from'
 async function story(stage: Stage): Promise<void> {
   const home = join(stage.root, 'first')
   await mkdir(home)
-  const rows = async (directory: string, sql: string): Promise<string> =>
-    (await stage.quietly(directory, 'query', sql, '--format', 'csv')).stdout.split('\n').slice(1).join('\n')
+  const rows = async (directory: string, sql: string): Promise<string> => {
+    const { code, stdout, stderr } = await stage.quietly(directory, 'query', sql, '--format', 'csv')
+    return code === 0 ? stdout.slice(stdout.indexOf('\n') + 1) : `exit code ${code}: ${stderr}`
+  }
   const shown = (directory: string, select: string, table: string) => rows(directory, `${select} loans.${table} order by id`)
   const held = async (select: string, table: string): Promise<string> =>
     (await stage.ask(`${select} ${table} order by id`)).map((row) => `${row.map((value) => value ?? '').join(',')}\n`).join('')
