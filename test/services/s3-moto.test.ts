@@ -72,7 +72,7 @@ const DIFFERENT: Readonly<Record<string, Verdict>> = {
     moto: '200',
     request: probe({ target: '/lake/a', keys: { ...KEYS, secretAccessKey: 'wrong' } }),
   },
-  'no signature': { ours: '403 AccessDenied', moto: '200', request: (url) => send(url, { method: 'GET', target: '/lake/a' }) },
+  'no signature': { ours: '403 AccessDenied', moto: '403', request: (url) => send(url, { method: 'GET', target: '/lake/a' }) },
   'request of an hour ago': {
     ours: '403 RequestTimeTooSkewed',
     moto: '200',

@@ -14,6 +14,9 @@ export type SparkOptions = {
   readonly args?: readonly string[]
   /** Time zone of the JVM. Default: UTC. */
   readonly timeZone?: string
+  /** A directory of further libraries. */
+  readonly jars?: string
+  readonly env?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
 }
 
@@ -26,6 +29,7 @@ export async function spark(scriptPath: string, options: SparkOptions = {}): Pro
   const python = await pythonEnvironment(REQUIREMENTS)
   const javaHome = await javaRuntime(python)
   const zone = options.timeZone ?? 'UTC'
+  const classPath = options.jars === undefined ? '' : `--driver-class-path "${options.jars}/*" `
   return run(python, [scriptPath, ...(options.args ?? [])], {
     maxBuffer: MAX_OUTPUT_BYTES,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -38,7 +42,8 @@ export async function spark(scriptPath: string, options: SparkOptions = {}): Pro
       PYSPARK_PYTHON: python,
       PYTHONDONTWRITEBYTECODE: '1',
       PYTHONUTF8: '1',
-      PYSPARK_SUBMIT_ARGS: `--driver-memory 1g --driver-java-options "-Duser.timezone=${zone} -XX:+UseSerialGC" pyspark-shell`,
+      ...options.env,
+      PYSPARK_SUBMIT_ARGS: `${classPath}--driver-memory 1g --driver-java-options "-Duser.timezone=${zone} -XX:+UseSerialGC" pyspark-shell`,
     },
   })
 }
