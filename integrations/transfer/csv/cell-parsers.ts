@@ -187,17 +187,14 @@ function writerOf(type: NumberType): PutNumber {
       }
     }
     case 'int64': {
-      let words = new Int32Array(0)
+      const putSafe = safeIntegerWriter()
       return (column, row, value, exact) => {
         if (exact !== null) {
           if (exact > INT64_MAX || exact < -INT64_MAX - 1n) return 'is beyond int64'
           column.int64[row] = exact
           return null
         }
-        if (words.buffer !== column.int64.buffer) words = new Int32Array(column.int64.buffer)
-        const high = Math.floor(value / TWO32)
-        words[row * 2] = value - high * TWO32
-        words[row * 2 + 1] = high
+        putSafe(column, row, value)
         return null
       }
     }
@@ -218,6 +215,17 @@ function writerOf(type: NumberType): PutNumber {
       }
     default:
       return type satisfies never
+  }
+}
+
+/** Writes whole numbers up to 2^53 as 64-bit ones without a bigint for each: half of the time otherwise. */
+function safeIntegerWriter(): (column: ColumnBuffer, row: number, value: number) => void {
+  let words = new Int32Array(0)
+  return (column, row, value) => {
+    if (words.buffer !== column.int64.buffer) words = new Int32Array(column.int64.buffer)
+    const high = Math.floor(value / TWO32)
+    words[row * 2] = value - high * TWO32
+    words[row * 2 + 1] = high
   }
 }
 
@@ -261,6 +269,7 @@ function dateCell(format: string | null): CellParser {
 function timestampCell(utc: boolean, { timestampFormat: format, assumeUtc }: CellOptions): CellParser {
   const parse = format === null ? parseIsoTimestamp : parserOf(format).parse
   const form = format ?? 'YYYY-MM-DD HH:MM:SS.ffffff'
+  const putSafe = safeIntegerWriter()
   const moment = newMoment()
   return (column, row, { buffer }, start, end) => {
     if (!parse(buffer, start, end, moment)) return `is no timestamp of the form ${form}`
@@ -268,9 +277,8 @@ function timestampCell(utc: boolean, { timestampFormat: format, assumeUtc }: Cel
     if (!utc && moment.zone !== null) return 'has a time zone'
     const micros = moment.micros - (moment.zone ?? 0) * 60_000_000
     const value = moment.days * MICROS_PER_DAY + micros
-    column.int64[row] = Number.isSafeInteger(value)
-      ? BigInt(value)
-      : BigInt(moment.days) * BigInt(MICROS_PER_DAY) + BigInt(micros)
+    if (Number.isSafeInteger(value)) putSafe(column, row, value)
+    else column.int64[row] = BigInt(moment.days) * BigInt(MICROS_PER_DAY) + BigInt(micros)
     return null
   }
 }
