@@ -1,0 +1,142 @@
+/** The role of an engine that queries the lake's files in place, and what is told to it. Part of the ports (`ports.ts`). */
+import type { RecordBatch, Schema } from 'apache-arrow'
+import type { Position, TableName, TableSchema } from './change.ts'
+import type { LogicalType } from './logical-type.ts'
+import type { ObjectStore, Problem } from './ports.ts'
+
+/** What pure SQL generators need to know of an engine. Data, not code: see `integrations/register/`. */
+export type Dialect = {
+  readonly name: 'duckdb' | 'snowflake' | 'hive' | 'spark' | 'postgres'
+  readonly quote: '"' | '`'
+  /** SQL type of a logical type in this engine. */
+  readonly typeOf: (type: LogicalType) => string
+  /** Literal of a canonical text (see lake-format: renderings) as a value of the type. */
+  readonly literal: (text: string, type: LogicalType) => string
+  /** Expression that reads a file's column `physical` as the logical type. */
+  readonly column: (physical: string, type: LogicalType) => string
+}
+
+/** A committed file as engines see it. */
+export type RegisteredFile = {
+  readonly key: string
+  readonly address: string
+  readonly size: number
+  readonly sha256: string
+  readonly rows: number
+  readonly format: 'parquet' | 'orc'
+}
+
+/** One source table to be shown as `<relation>` (current rows) and `<relation>_changes` (history) at a commit. */
+export type TableRegistration = {
+  readonly table: TableName
+  readonly relation: string
+  readonly schema: TableSchema
+  /** Changes at or below are already in the base: the lowest snapshot position among its chunks. */
+  readonly boundary: Position
+  /** The highest snapshot position among the base's chunks; equal to `boundary` when the base is one snapshot. */
+  readonly baseThrough: Position
+  readonly base: readonly RegisteredFile[]
+  readonly changes: readonly RegisteredFile[]
+  /**
+   * When compaction made one: the current rows at `boundary`, each key once. With the changes above it (`recent`, some of
+   * `changes`) it gives the same current rows as base and changes do; history is in those alone.
+   */
+  readonly renewed?: {
+    readonly boundary: Position
+    readonly files: readonly RegisteredFile[]
+    readonly recent: readonly RegisteredFile[]
+  }
+  /** Change rows at or above are not shown: they are of a shape that was not accepted. Absent = all are. */
+  readonly until?: Position
+}
+
+/**
+ * How an engine reads a table's files: one `from` item each, without alias, that shows every metadata column and every
+ * physical column of the schema, with NULLs where a file lacks one. No files = a typed empty relation.
+ */
+export type TableScans = {
+  readonly base: string
+  readonly changes: string
+  /** Absent: there is no renewed base, or the engine does without it. */
+  readonly renewed?: { readonly base: string; readonly changes: string }
+}
+
+/** The `select` of each relation of a table, in the engine's dialect, over its scans. */
+export type RelationSql = {
+  readonly current: string
+  readonly changes: string
+  /** The source's comments by relation column. */
+  readonly comments: ReadonlyMap<string, string>
+}
+
+export type RegisterRequest = {
+  readonly integration: string
+  /** Pure generator of the relations for this warehouse's dialect; an engine that evaluates the rules itself ignores it. */
+  readonly relationSql: (table: TableRegistration, scans: TableScans) => RelationSql
+  /** Bytes [start, end) of an object of the lake, null when it is gone: for engines that cannot open an address themselves. */
+  readonly readObject: (
+    key: string,
+    range: { readonly start: number; readonly end: number },
+    signal: AbortSignal,
+  ) => Promise<Uint8Array | null>
+  /** Target schema (database in Hive). */
+  readonly schema: string
+  readonly commit: number
+  readonly position: Position
+  readonly tables: readonly TableRegistration[]
+  readonly dryRun: boolean
+}
+
+export type RegisterOutcome = {
+  /** Statements run (or, on a dry run, that would be). */
+  readonly statements: readonly string[]
+  readonly filesAdded: number
+  readonly filesRemoved: number
+}
+
+/** What a warehouse shows now, from the warehouse itself. */
+export type Registered = { readonly commit: number; readonly relations: readonly string[] }
+
+/** A relation as it is in a warehouse now, whatever was registered; types as the engine spells them (`DECIMAL(12,2)`). */
+export type WarehouseRelation = {
+  readonly relation: string
+  /** In their order. */
+  readonly columns: readonly { readonly name: string; readonly type: string }[]
+}
+
+export interface QueryResult {
+  readonly schema: Schema
+  readonly batches: AsyncIterable<RecordBatch>
+}
+
+/**
+ * An engine that queries the lake's files in place.
+ *
+ * `register` is a monotonic diff: afterwards exactly the committed files of the request are visible; a repeat changes
+ * nothing; a reader sees the relations of one commit, never half of two. Throws `PROOF` when the rows of new files differ from the commit's.
+ */
+export interface Warehouse extends AsyncDisposable {
+  readonly kind: string
+  readonly dialect: Dialect
+  /** `list`: takes explicit files. `directory`: reads whole directories and needs its own projection of the lake. */
+  readonly reads: 'list' | 'directory'
+  check(signal: AbortSignal): Promise<readonly Problem[]>
+  registered(integration: string, schema: string, signal: AbortSignal): Promise<Registered | null>
+  register(request: RegisterRequest, signal: AbortSignal): Promise<RegisterOutcome>
+  /**
+   * The relations that an integration registered, `<relation>_changes` among them, as they are now: one that someone changed
+   * is shown changed, one that someone dropped is missing. Empty before the first registration.
+   */
+  describe(integration: string, schema: string, signal: AbortSignal): Promise<readonly WarehouseRelation[]>
+  query(sql: string, signal: AbortSignal): Promise<QueryResult>
+  /** Writes the rows of a query as files under a fresh prefix of the store; `UNSUPPORTED` where the engine cannot. */
+  unload(
+    request: { readonly sql: string; readonly store: ObjectStore; readonly prefix: string },
+    signal: AbortSignal,
+  ): Promise<readonly RegisteredFile[]>
+  /** Says what removing an integration's relations would do, and does it unless `dryRun`. Never deletes lake files. */
+  remove(
+    request: { readonly integration: string; readonly schema: string; readonly dryRun: boolean },
+    signal: AbortSignal,
+  ): Promise<readonly string[]>
+}
