@@ -46,7 +46,7 @@ export const s3Options = z
     /** Longest wait for an answer, and for the next bytes of it; large bodies get more in proportion. */
     attempt_timeout_ms: z.number().int().positive().default(30_000),
     /** After it nothing is tried again. */
-    deadline_ms: z.number().int().positive().default(180_000),
+    deadline_ms: z.number().int().positive().default(90_000),
     max_attempts: z.number().int().positive().default(8),
   })
   .superRefine((options, context) => {
