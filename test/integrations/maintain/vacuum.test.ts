@@ -2,71 +2,18 @@
 import { describe, expect, test } from 'vitest'
 import type { TableName } from '../../../connectors/change.ts'
 import type { MemoryDatabase } from '../../../connectors/memory/database.ts'
-import { openMemoryStore } from '../../../connectors/memory/store.ts'
 import type { ObjectStore } from '../../../connectors/ports.ts'
 import { resyncTables } from '../../../integrations/capture/resync.ts'
 import { openLog } from '../../../integrations/land/log/log.ts'
 import { loadState, readCommits } from '../../../integrations/land/log/read.ts'
-import { createParquetWriter } from '../../../integrations/land/parquet/writer.ts'
-import { compactTable } from '../../../integrations/maintain/compact.ts'
-import { announce, INTENT_DEAD_MS, INTENT_STALE_MS } from '../../../integrations/maintain/intent.ts'
-import { vacuum } from '../../../integrations/maintain/vacuum.ts'
+import { INTENT_DEAD_MS, INTENT_STALE_MS } from '../../../integrations/maintain/intent.ts'
 import { faultPlan, type Strike, storeWithFaults } from '../../faults/failpoints.ts'
 import { environment, LAKE, lakeRows, runCapture, sourceRows, unnamedFiles } from '../capture/capture-harness.ts'
-import { EVENT_BAG, LOAN_TABLE, loanBook } from '../capture/killed-capture.ts'
+import { EVENT_BAG, LOAN_TABLE } from '../capture/killed-capture.ts'
+import { openFaultyBucket } from '../land/faulty-bucket.ts'
+import { book, compact, DAY_MS, sweepAt } from './maintained-book.ts'
 
-const DAY_MS = 86_400_000
-const signal = AbortSignal.timeout(60_000)
-const later = (ms: number) => ({ ...environment, now: () => new Date(Date.now() + ms) })
-const openMaintenance = (store: ObjectStore, at = environment) =>
-  openLog({ store, ...LAKE, environment: at, by: 'test', role: 'maintenance', signal })
-
-async function compact(store: ObjectStore, at = environment, beforeCommit: () => Promise<void> = async () => undefined) {
-  const log = await openMaintenance(store, at)
-  const intent = await announce(log, at, signal)
-  await beforeCommit()
-  const policy = { minFiles: 2, targetFileBytes: 1 << 20, olderThanMs: 0, renew: 'always' } as const
-  const outcomes = []
-  for (const table of [LOAN_TABLE, EVENT_BAG]) {
-    const outcome = await compactTable(table as TableName, policy, {
-      store,
-      log,
-      intent,
-      environment: at,
-      format: { name: 'parquet', extension: 'parquet', createWriter: createParquetWriter },
-      compression: 'zstd',
-      targetFileBytes: 1 << 20,
-      unstated: () => new Set(),
-      onProgress: () => undefined,
-      signal,
-    })
-    outcomes.push(outcome)
-  }
-  return outcomes
-}
-
-async function sweepAt(store: ObjectStore, ms: number, followers: readonly { commit: number | null; by: string }[] = []) {
-  const log = await openMaintenance(store)
-  const needs = { followers, pinned: [], keys: new Map<string, string>() }
-  const outcome = await vacuum({ store, log, needs, graceMs: 0, environment: later(ms), dryRun: false, signal })
-  return outcome.verdicts.filter(({ action }) => action === 'delete')
-}
-
-/** A captured book with several files of one day. */
-async function book(): Promise<{ database: MemoryDatabase; store: ObjectStore }> {
-  const [database, store] = [loanBook(20), openMemoryStore(environment)]
-  for (let round = 0; round < 4; round++) {
-    await runCapture(database, store)
-    database.commit((t) => {
-      t.update(LOAN_TABLE, { id: round }, { b: 100 + round })
-      t.delete(LOAN_TABLE, { id: 10 + round })
-      t.insert(EVENT_BAG, { x: 50 + round })
-      t.delete(EVENT_BAG, { x: 50 + round - 1 })
-    })
-  }
-  await runCapture(database, store)
-  return { database, store }
-}
+const signal = AbortSignal.timeout(120_000)
 
 async function expectEqual(database: MemoryDatabase, store: ObjectStore): Promise<void> {
   for (const table of [LOAN_TABLE, EVENT_BAG]) expect(await lakeRows(store, table)).toEqual(sourceRows(database, table))
@@ -210,4 +157,27 @@ test('maintenance shows in the log as an intent and what it committed', async ()
   const kinds: string[] = []
   for await (const { kind, writer } of readCommits(store, LAKE, { from: 1, signal })) if (writer.startsWith('m')) kinds.push(kind)
   expect(kinds).toEqual(['intent', 'maintenance', 'maintenance', 'maintenance', 'maintenance', 'maintenance'])
+})
+
+test('on a bucket that throttles, loses answers and cuts bodies short: done in the end, or nothing was', {
+  timeout: 60_000,
+}, async () => {
+  await using bucket = await openFaultyBucket()
+  const { database, store } = await book(bucket.open())
+  bucket.misbehave('mixed', 5)
+  // An attempt may have committed although it ended in an error.
+  let outcomes: Awaited<ReturnType<typeof compact>> = []
+  for (let attempt = 0; attempt < 20 && outcomes.length === 0; attempt++) outcomes = await compact(store).catch(() => [])
+  const hits = bucket.behave()
+  expect(hits).toBeGreaterThan(10)
+  const { tables } = await loadState(store, LAKE, { signal })
+  for (const table of [LOAN_TABLE, EVENT_BAG]) expect(tables[table as TableName]?.base?.renewed).toBeDefined()
+  await expectEqual(database, store)
+  await sweepAt(store, DAY_MS)
+  expect(await unnamedFiles(store)).toEqual([])
+  await expectReadable(store)
+  await expectEqual(database, store)
+  database.commit((t) => t.insert(LOAN_TABLE, { id: 777, a: 'after', b: 1 }))
+  await runCapture(database, store)
+  await expectEqual(database, store)
 })
