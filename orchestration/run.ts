@@ -56,6 +56,8 @@ export const runIntegration: RunIntegration = async (options, signal, progress) 
   })
   const ending = new AbortController()
   const either = AbortSignal.any([signal, ending.signal])
+  const stopSweeping = new AbortController()
+  const sweeping = sweepBeside(log, config.name, AbortSignal.any([signal, stopSweeping.signal]), progress)
   const watching = registrar.watch(either).catch((error: unknown) => {
     ending.abort(error)
     throw error
@@ -81,8 +83,15 @@ export const runIntegration: RunIntegration = async (options, signal, progress) 
       emit,
     },
     either,
-  ).finally(() => ending.abort())
-  await watching
+  )
+    .catch(async (error: unknown) => {
+      stopSweeping.abort()
+      await sweeping
+      throw error
+    })
+    .finally(() => ending.abort())
+  if (outcome === 'stopped') stopSweeping.abort()
+  await Promise.all([watching, sweeping])
   // A stop that was asked for still shows what was committed; it must not wait for a warehouse that is away.
   const registered = outcome === 'current' ? await registrar.finish(signal) : []
   return summary.finish(config.name, log, outcome, registered, (environment.now().getTime() - started) / 1000)
@@ -115,10 +124,28 @@ async function takeOver(
   const commit = await log.claim(signal)
   claims.writer = log.writer
   progress(commitEvent(commit))
+}
+
+/**
+ * Beside the run, which must not wait for a listing of everything it ever wrote. What fails here is left for the next run;
+ * a stop ends it.
+ */
+async function sweepBeside(
+  log: CommitLog,
+  integration: string,
+  signal: AbortSignal,
+  progress: (event: ProgressEvent) => void,
+): Promise<void> {
   progress({ kind: 'step', step: 'sweep' })
-  const swept = await log.sweep(signal)
-  if (swept.length > 0)
-    progress({ kind: 'warning', message: `Deleted ${swept.length} files that an interrupted run had left unnamed` })
+  try {
+    const swept = await log.sweep(signal)
+    if (swept.length > 0)
+      progress({ kind: 'warning', message: `Deleted ${swept.length} files that an interrupted run had left unnamed` })
+  } catch (error) {
+    if (signal.aborted) return
+    const reason = error instanceof Error ? error.message : String(error)
+    progress({ kind: 'warning', message: `Files that an interrupted run of "${integration}" left could not be swept: ${reason}` })
+  }
 }
 
 /** Adds up what the events say, and passes them on. */

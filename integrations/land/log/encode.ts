@@ -41,11 +41,13 @@ const position = z.string().min(1)
 const protocol = z.object({ minReader: count, minWriter: count })
 const summary = z.looseObject({ nulls: count, min: z.string().optional(), max: z.string().optional() })
 
+const SHA256 = /^[0-9a-f]{64}$/
+
 const file = z.looseObject({
   key: z.string().min(1),
   part: z.enum(['base', 'changes']),
   size: count,
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  sha256: z.string().regex(SHA256),
   rows: count,
   format: z.enum(['parquet', 'orc']),
   profile: z.literal('lake'),
@@ -114,11 +116,50 @@ const commit = z.looseObject({
   by: z.string(),
 })
 
-const renewed = z.looseObject({ boundary: position, files: z.array(file) })
-const base = z.looseObject({ generation: count, boundary: position, files: z.array(file), renewed: renewed.optional() })
-const pending = z.looseObject({ generation: count, storage: z.string(), plan: z.array(chunk), done, files: z.array(file) })
+/** Live lists hold thousands of entries, and every start reads one: the same checks as `file`, without a tree of checkers. */
+const files = z.custom<z.infer<typeof file>[]>(
+  (value) => Array.isArray(value) && value.every(isFileEntry),
+  'holds an entry that is not a data file',
+)
 
-const shown = z.looseObject({ version: count, until: position, base: base.nullable(), changes: z.array(file) })
+function isFileEntry(value: unknown): boolean {
+  if (value === null || typeof value !== 'object') return false
+  const { key, part, size, sha256, rows, format, profile, schemaVersion, minPosition, maxPosition, columns } = value as Readonly<
+    Record<string, unknown>
+  >
+  return (
+    isText(key) &&
+    (part === 'base' || part === 'changes') &&
+    isCount(size) &&
+    typeof sha256 === 'string' &&
+    SHA256.test(sha256) &&
+    isCount(rows) &&
+    (format === 'parquet' || format === 'orc') &&
+    profile === 'lake' &&
+    isCount(schemaVersion) &&
+    isText(minPosition) &&
+    isText(maxPosition) &&
+    columns !== null &&
+    typeof columns === 'object' &&
+    Object.values(columns).every(isSummary)
+  )
+}
+
+function isSummary(value: unknown): boolean {
+  if (value === null || typeof value !== 'object') return false
+  const { nulls, min, max } = value as Readonly<Record<string, unknown>>
+  const bound = (text: unknown): boolean => text === undefined || typeof text === 'string'
+  return isCount(nulls) && bound(min) && bound(max)
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+
+const renewed = z.looseObject({ boundary: position, files })
+const base = z.looseObject({ generation: count, boundary: position, files, renewed: renewed.optional() })
+const pending = z.looseObject({ generation: count, storage: z.string(), plan: z.array(chunk), done, files })
+
+const shown = z.looseObject({ version: count, until: position, base: base.nullable(), changes: files })
 
 const tableState = z
   .looseObject({
@@ -127,7 +168,7 @@ const tableState = z
     storage: z.string().nullable(),
     base: base.nullable(),
     pending: pending.nullable(),
-    changes: z.array(file),
+    changes: files,
     accepted: count.optional(),
     shown: shown.nullable().optional(),
     gone: position.nullable().optional(),
