@@ -76,7 +76,10 @@ const WORD = 0x1_0000_0000
 const wordsOf = (values: BigInt64Array): Int32Array => new Int32Array(values.buffer, values.byteOffset, 2 * values.length)
 
 function decimalCell(words: Uint32Array, at: number, scale: number, out: RowText): void {
-  const [low, next, third, top] = [words[at] as number, words[at + 1] as number, words[at + 2] as number, words[at + 3] as number]
+  const low = words[at] as number
+  const next = words[at + 1] as number
+  const third = words[at + 2] as number
+  const top = words[at + 3] as number
   if (third === 0 && top === 0 && next < 0x20_0000) {
     out.decimal(next * WORD + low, scale)
     return
@@ -149,7 +152,8 @@ function storedDecimal(scale: number, chunk: ParquetChunk, { type: stored, scale
   }
   if (stored === 'INT64') {
     return (at, out) => {
-      const [high, low] = [chunk.values.words[2 * at + 1] as number, chunk.values.words[2 * at] as number]
+      const high = chunk.values.words[2 * at + 1] as number
+      const low = chunk.values.words[2 * at] as number
       if (growth === 1n && isShort(high)) out.decimal(high * WORD + (low >>> 0), scale)
       else out.bigDecimal(joinedWords(high, low) * growth, scale)
     }

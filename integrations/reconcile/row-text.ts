@@ -10,15 +10,20 @@ const MINUS = 0x2d
 const ZERO = 0x30
 const HEX = new Uint8Array(Buffer.from('0123456789abcdef'))
 const DAY_MICROS = 86_400_000_000
+/** `YYYY-MM-DD`. */
+const DATE_BYTES = 10
+const DATE_SLOTS = 8192
+/** Beyond every date. */
+const NO_DAY = -0x8000_0000
 const POWERS = Array.from({ length: 16 }, (_, power) => 10 ** power)
-const encoder = new TextEncoder()
 
 /** One row's text under construction: `bytes[0, length)`. */
 export class RowText {
   bytes = new Uint8Array(4096)
   length = 0
-  #day = Number.NaN
-  #dayText = new Uint8Array(0)
+  /** Dates that were rendered lately, by their lower bits: a row has several, and its neighbours the same. */
+  readonly #days = new Int32Array(DATE_SLOTS).fill(NO_DAY)
+  readonly #dates = new Uint8Array(DATE_SLOTS * DATE_BYTES)
   readonly #float = new DataView(new ArrayBuffer(8))
 
   reset(): void {
@@ -88,13 +93,22 @@ export class RowText {
   }
 
   date(days: number): void {
-    if (days !== this.#day) {
-      this.#day = days
-      this.#dayText = encoder.encode(dateText(days))
+    const slot = days & (DATE_SLOTS - 1)
+    const from = slot * DATE_BYTES
+    if (this.#days[slot] !== days) {
+      const text = dateText(days)
+      if (text.length !== DATE_BYTES) {
+        this.#ascii(text)
+        return
+      }
+      for (let i = 0; i < DATE_BYTES; i++) this.#dates[from + i] = text.charCodeAt(i)
+      this.#days[slot] = days
     }
-    const text = this.#dayText
-    this.#reserve(text.length)
-    for (let i = 0; i < text.length; i++) this.bytes[this.length++] = text[i] as number
+    this.#reserve(DATE_BYTES)
+    const { bytes } = this
+    const dates = this.#dates
+    for (let i = 0; i < DATE_BYTES; i++) bytes[this.length + i] = dates[from + i] as number
+    this.length += DATE_BYTES
   }
 
   /** Microseconds since 1970, UTC, a 64-bit integer of two words. */
