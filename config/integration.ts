@@ -1,5 +1,7 @@
 /** An integration as the rest of Portage sees it: parsed, defaults applied, units resolved. Plain data. */
 
+import type { LoadedTransfer } from './transfer.ts'
+
 /** What an integration does with a value that the target type cannot hold. */
 export type BadValuePolicy = 'error' | 'null' | 'text' | 'reject'
 
@@ -126,4 +128,6 @@ export type Configuration = {
   readonly connections: ReadonlyMap<string, Connection>
   /** In the order of their names. */
   readonly integrations: readonly LoadedIntegration[]
+  /** Files of kind transfer, in the order of their names. */
+  readonly transfers: readonly LoadedTransfer[]
 }

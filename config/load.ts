@@ -12,6 +12,7 @@ import { connectionsFile, defaultsFile, integration, integrationFile } from './s
 import { referenceProblems } from './secrets.ts'
 import { shapeProblems } from './shape-problems.ts'
 import { toIntegration } from './to-integration.ts'
+import { isTransferFile, type LoadedTransfer, transferFile } from './transfer.ts'
 import { parseYamlFile, type YamlFile } from './yaml-file.ts'
 
 /** Everything under the root. Throws `ConfigurationError` with all problems; no secret is resolved. */
@@ -23,9 +24,16 @@ export function loadConfiguration(root: string): Configuration {
     .map((file) => readIntegration(file, defaults, problems))
     .filter((loaded) => loaded !== null)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-  problems.push(...crossProblems(integrations, connections))
+  const replications = integrations.filter((loaded) => loaded.kind !== 'transfer')
+  const transfers = integrations.filter((loaded) => loaded.kind === 'transfer')
+  problems.push(...crossProblems(replications, connections), ...transferProblems(transfers, replications))
   if (problems.length > 0) throw new ConfigurationError(problems)
-  return { root, connections: connections ?? new Map(), integrations: integrations.map(({ place: _, ...loaded }) => loaded) }
+  return {
+    root,
+    connections: connections ?? new Map(),
+    integrations: replications.map(({ place: _, ...loaded }) => loaded),
+    transfers,
+  }
 }
 
 /** connections.yaml alone, for commands that need no integration. Throws `ConfigurationError`. */
@@ -79,8 +87,27 @@ function integrationFiles(root: string): readonly string[] {
     .sort()
 }
 
-function readIntegration(file: string, defaults: Defaults | null, problems: ConfigurationProblem[]): PlacedIntegration | null {
+/** Names are given once, whatever the kind. */
+function transferProblems(
+  transfers: readonly LoadedTransfer[],
+  integrations: readonly PlacedIntegration[],
+): readonly ConfigurationProblem[] {
+  return transfers.flatMap(({ name, file }, index) => {
+    const other = integrations.find((each) => each.name === name) ?? transfers.slice(0, index).find((each) => each.name === name)
+    return other === undefined ? [] : [{ file, line: 1, path: 'name', problem: `"${name}" is taken by ${other.file}` }]
+  })
+}
+
+function readIntegration(
+  file: string,
+  defaults: Defaults | null,
+  problems: ConfigurationProblem[],
+): PlacedIntegration | LoadedTransfer | null {
   const yaml = readYaml(file, problems)
+  if (yaml !== null && isTransferFile(yaml.value)) {
+    const document = checked(transferFile, yaml.value, yaml, problems)
+    return document === null ? null : { name: document.name, file, kind: 'transfer', document }
+  }
   if (yaml === null || checked(integrationFile, yaml.value, yaml, problems) === null) return null
   const merged = defaults === null ? yaml.value : deepMerge(defaults.value, yaml.value)
   const parsed = checked(integration, merged, yaml, problems)

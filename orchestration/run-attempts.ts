@@ -1,6 +1,7 @@
 /** `run` as a command: attempts until the work is done, told to the terminal and to metrics. */
 import type { LoadedIntegration } from '../config/integration.ts'
 import { ConfigurationError } from '../config/problems.ts'
+import type { LoadedTransfer } from '../config/transfer.ts'
 import { ConnectorError } from '../connectors/errors.ts'
 import type { Environment, ObjectStore, Source } from '../connectors/ports.ts'
 import type { CommandContext } from './command-context.ts'
@@ -16,6 +17,7 @@ import { runIntegration } from './run.ts'
 import { printSummary } from './run-summary.ts'
 import type { ProgressEvent, RunMode, RunSummary } from './run-types.ts'
 import { integrationNamed, openSession, type Session } from './session.ts'
+import { transferOf } from './transfer/from-yaml.ts'
 import { omissions, refusals } from './unsupported.ts'
 
 export type RunCommandOptions = {
@@ -44,6 +46,8 @@ const HEALTH_EVERY_MS = 5_000
 
 export async function runCommand(context: CommandContext, options: RunCommandOptions): Promise<void> {
   const session = openSession(context)
+  const described = session.configuration.transfers.find(({ name }) => name === options.integration)
+  if (described !== undefined) return await runTransfer(context, described, options)
   const integration = integrationNamed(session.configuration, options.integration)
   const refused = refusals(integration)
   if (refused.length > 0) throw new ConfigurationError(refused)
@@ -72,6 +76,17 @@ export async function runCommand(context: CommandContext, options: RunCommandOpt
   else await context.io.stderr.write(`${integration.name}: stopped in good order; run again to carry on\n`)
   // Asked to stop, a run has no verdict; one that ends by itself says that warehouses are kept back.
   context.exit(summary?.outcome === 'current' && summary.held.length > 0 ? EXIT.held : EXIT.ok)
+}
+
+/** A file of kind transfer is carried out once, whatever the mode: there is nothing to follow. */
+async function runTransfer(
+  context: CommandContext,
+  described: LoadedTransfer,
+  { dryRun, json }: RunCommandOptions,
+): Promise<void> {
+  const { transferCommand } = await import('./transfer/command.ts')
+  const flags = { ...(dryRun ? { dryRun } : {}), ...(json ? { json } : {}) }
+  await transferCommand(context, transferOf(described, flags))
 }
 
 function isAbort(error: unknown, signal: AbortSignal): boolean {

@@ -8,6 +8,7 @@ import { commitEvent } from '../integrations/capture/told-log.ts'
 import { openLander } from '../integrations/land/lander.ts'
 import { type CommitLog, openLog } from '../integrations/land/log/log.ts'
 import { heldTables } from '../integrations/register/held-tables.ts'
+import { TRANSFER_SYSTEM } from '../integrations/transfer/lake-shape.ts'
 import { maskedColumns } from './masked-columns.ts'
 import { PARQUET } from './parquet-format.ts'
 import { Registrar } from './registrar.ts'
@@ -105,6 +106,12 @@ async function takeOver(
   progress: (event: ProgressEvent) => void,
 ): Promise<void> {
   const { config, source, claims } = options
+  if (log.state().source?.system === TRANSFER_SYSTEM) {
+    throw new ConnectorError(
+      'CONFIGURATION',
+      `Integration "${config.name}" of this lake holds tables that "portage transfer" made; a run would mix its rows with them. Give the integration another name or lake.prefix`,
+    )
+  }
   const holder = log.state().claim
   if (claims.writer !== null && holder !== claims.writer) {
     throw new ConnectorError(

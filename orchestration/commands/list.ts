@@ -14,8 +14,19 @@ export const listCommand: DefineCommand = (context) =>
     .action(async ({ json = false }: { json?: boolean }) => {
       const { loadConfiguration } = await import('../../config/load.ts')
       const { printRows } = await import('../output.ts')
-      const { integrations } = loadConfiguration(context.globals().config)
-      const rows = integrations.map(({ name, kind, file, source, lake, register, schedule }) => ({
+      const { integrations, transfers } = loadConfiguration(context.globals().config)
+      const moved = transfers.map(({ name, kind, file, document: { from, to, schedule } }) => ({
+        name,
+        kind,
+        file,
+        source: from,
+        tables: [],
+        lake: to,
+        register: [],
+        schedule: schedule?.cron ?? null,
+        wait_for: schedule?.wait_for?.trigger ?? null,
+      }))
+      const replicated = integrations.map(({ name, kind, file, source, lake, register, schedule }) => ({
         name,
         kind,
         file,
@@ -26,6 +37,7 @@ export const listCommand: DefineCommand = (context) =>
         schedule: schedule?.cron ?? null,
         wait_for: schedule?.waitForTrigger ?? null,
       }))
+      const rows = [...replicated, ...moved].toSorted((a, b) => (a.name < b.name ? -1 : 1))
       await printRows(context, rows, {
         json,
         columns: [

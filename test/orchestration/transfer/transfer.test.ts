@@ -232,3 +232,26 @@ test('gzip and other encodings are read as they are', async () => {
   await transfer(file('x.csv.gz'), 'lake:x')
   expect(await query('select "straße" from transfers.x')).toBe('Ä')
 })
+
+test('a file of kind transfer is run by its name, and listed', async () => {
+  place.write('x.csv', 'id;price\n1;2,50\n')
+  place.write(
+    'config/integrations/prices.yaml',
+    `name: prices\nkind: transfer\nfrom: '${file('x.csv')}'\nto: lake:shop.prices\ncsv: {types: {price: 'decimal(9,2)'}}\n`,
+  )
+  expect((await run('list')).stdout).toMatch(/prices.*lake:shop\.prices/)
+  expect((await run('run', 'prices', '--dry-run')).stdout).toMatch(/price +decimal\(9,2\) +declared/)
+  const { code, stdout } = await run('run', 'prices', '--once')
+  expect([code, stdout]).toEqual([0, expect.stringContaining('1 row')])
+  expect(await query('select * from shop.prices')).toBe('1,2.50')
+})
+
+test('a replication never takes over the log of transfers', async () => {
+  await transfer('core:loan', 'lake:books.loan')
+  place.write(
+    'config/integrations/books.yaml',
+    "name: books\nsource: {connection: core, tables: ['public.loan']}\nlake: {connection: lake}\n",
+  )
+  const { code, stderr } = await run('run', 'books', '--once')
+  expect([code, stderr]).toEqual([2, expect.stringContaining('holds tables that "portage transfer" made')])
+})
