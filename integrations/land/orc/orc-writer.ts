@@ -2,6 +2,8 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
 import { ConnectorError } from '../../../connectors/errors.ts'
 import type { ColumnSummary, FileSummary, FileWriter, FileWriterOptions } from '../file-writer.ts'
+import { OffsetSink } from '../offset-sink.ts'
+import { WriterSteps } from '../writer-steps.ts'
 import type { ColumnWriter, FinishedColumn, WriterContext } from './column-writer.ts'
 import { BLOCK_SIZE, compressionOf, frame } from './compression.ts'
 import { DecimalWriter } from './decimal-writer.ts'
@@ -58,8 +60,6 @@ const MAGIC = new TextEncoder().encode('ORC')
 const WRITER = 0x504f52
 /** The first version outside Java's sequence: nothing to work around. */
 const WRITER_VERSION = 6
-/** Small pieces are joined to this size before they are written. */
-const SINK_BYTES = 1024 * 1024
 /** What an open column holds beside its data. */
 const OPEN_COLUMN_BYTES = 16 * 1024
 
@@ -88,28 +88,11 @@ export function createOrcWriter(options: OrcWriterOptions): FileWriter {
   const stripes: FooterMessage['stripes'] = []
   const stripeStats: Uint8Array[] = []
   let checked: Schema | null = null
-  let state: 'open' | 'finished' | 'failed' = 'open'
   let rows = 0
   let stripeCount = 0
   let groupCount = 0
-  let position = 0
-  let pending: Uint8Array[] = []
-  let pendingBytes = 0
-
-  const flush = async (): Promise<void> => {
-    if (pendingBytes === 0) return
-    const bytes = pending.length === 1 && pending[0] !== undefined ? pending[0] : Buffer.concat(pending, pendingBytes)
-    pending = []
-    pendingBytes = 0
-    await options.sink.write(bytes)
-  }
-
-  const write = async (bytes: Uint8Array): Promise<void> => {
-    pending.push(bytes)
-    pendingBytes += bytes.length
-    position += bytes.length
-    if (pendingBytes >= SINK_BYTES) await flush()
-  }
+  const file = new OffsetSink(options.sink)
+  const steps = new WriterSteps('ORC')
 
   const endGroup = (): void => {
     if (groupCount === 0) return
@@ -120,29 +103,29 @@ export function createOrcWriter(options: OrcWriterOptions): FileWriter {
   const finishStripe = async (): Promise<void> => {
     endGroup()
     if (stripeCount === 0) return
-    if (position === 0) await write(MAGIC)
-    const offset = position
+    if (file.position === 0) await file.write(MAGIC)
+    const offset = file.position
     const columns = writer.finish()
     const streams: { kind: number; column: number; length: number }[] = []
     if (stride > 0) {
       for (const column of columns) {
         const index = frame(column.index, compression.compress)
         streams.push({ kind: StreamKind.ROW_INDEX, column: column.type.id, length: index.length })
-        await write(index)
+        await file.write(index)
       }
     }
-    const indexLength = position - offset
+    const indexLength = file.position - offset
     for (const column of columns) {
       for (const stream of column.streams) {
         streams.push({ kind: stream.kind, column: column.type.id, length: stream.size })
-        for (const block of stream.blocks) await write(block)
+        for (const block of stream.blocks) await file.write(block)
       }
     }
-    const dataLength = position - offset - indexLength
+    const dataLength = file.position - offset - indexLength
     const encodings = columns.map(({ encoding }) => ({ ...encoding }))
     const footer = encodeMessage(StripeFooter, { streams, columns: encodings, writerTimezone: 'UTC' })
     const framed = frame(footer, compression.compress)
-    await write(framed)
+    await file.write(framed)
     stripes.push({ offset, indexLength, dataLength, footerLength: framed.length, numberOfRows: stripeCount })
     keepStatistics(columns)
     stripeCount = 0
@@ -161,17 +144,6 @@ export function createOrcWriter(options: OrcWriterOptions): FileWriter {
       return encoded
     })
     stripeStats.push(encodeMessage(StripeStatistics, { colStats }))
-  }
-
-  /** Runs a step of the writer; after an error nothing more can be written. */
-  const step = async <T>(run: () => Promise<T>): Promise<T> => {
-    if (state !== 'open') throw new ConnectorError('INTERNAL', `ORC writer is ${state} and cannot be continued: begin a new file`)
-    try {
-      return await run()
-    } catch (error) {
-      state = 'failed'
-      throw error
-    }
   }
 
   const append = async (batch: RecordBatch): Promise<void> => {
@@ -195,8 +167,8 @@ export function createOrcWriter(options: OrcWriterOptions): FileWriter {
 
   const finish = async (): Promise<FileSummary> => {
     await finishStripe()
-    if (position === 0) await write(MAGIC)
-    const contentLength = position
+    if (file.position === 0) await file.write(MAGIC)
+    const contentLength = file.position
     const metadata = frame(encodeMessage(Metadata, { stripeStats }), compression.compress)
     const statistics = totals.map(({ type, statistics: total, bytesOnDisk }) =>
       encodeMessage(ColumnStatistics, { ...(total ?? statisticsOf(writer, type)).message(), bytesOnDisk }),
@@ -226,17 +198,16 @@ export function createOrcWriter(options: OrcWriterOptions): FileWriter {
       writerVersion: WRITER_VERSION,
       magic: 'ORC',
     })
-    await write(metadata)
-    await write(footer)
-    await write(postScript)
-    await write(Uint8Array.of(postScript.length))
-    await flush()
-    state = 'finished'
+    await file.write(metadata)
+    await file.write(footer)
+    await file.write(postScript)
+    await file.write(Uint8Array.of(postScript.length))
+    await file.flush()
     const summaries = root.children.map((type, i): [string, ColumnSummary] => [
       root.fieldNames[i] ?? '',
       (totals[type.id]?.statistics ?? statisticsOf(writer, type)).summary(),
     ])
-    return { rows, bytes: position, columns: Object.fromEntries(summaries) }
+    return { rows, bytes: file.position, columns: Object.fromEntries(summaries) }
   }
 
   return {
@@ -244,18 +215,18 @@ export function createOrcWriter(options: OrcWriterOptions): FileWriter {
       return rows
     },
     get bytes() {
-      return position + writer.size
+      return file.position + writer.size
     },
     get allocated() {
-      return pendingBytes + writer.size + types.length * OPEN_COLUMN_BYTES
+      return file.waiting + writer.size + types.length * OPEN_COLUMN_BYTES
     },
-    append: (batch) => step(() => append(batch)),
+    append: (batch) => steps.run(() => append(batch)),
     endGroup: () =>
-      step(async () => {
+      steps.run(async () => {
         await finishStripe()
-        await flush()
+        await file.flush()
       }),
-    finish: () => step(finish),
+    finish: () => steps.finish(finish),
   }
 }
 

@@ -3,6 +3,8 @@ import type { RecordBatch, Schema } from 'apache-arrow'
 import { ConnectorError } from '../../../connectors/errors.ts'
 import { logicalTypeOf } from '../../types/arrow-types.ts'
 import type { FileSummary, FileWriter, FileWriterOptions } from '../file-writer.ts'
+import { OffsetSink } from '../offset-sink.ts'
+import { WriterSteps } from '../writer-steps.ts'
 import { ARROW_SCHEMA_KEY, arrowSchemaText } from './arrow-schema.ts'
 import { type Bounds, mergeBounds } from './bounds.ts'
 import { type ColumnView, columnView } from './column-view.ts'
@@ -10,7 +12,6 @@ import { ColumnWriter, type PageLimits, pageScratch } from './column-writer.ts'
 import { compressorOf } from './compression.ts'
 import { type ColumnChunk, fileMetaData, type RowGroup } from './file-metadata.ts'
 import { Encoding, MAGIC, Type } from './format.ts'
-import { OffsetSink } from './offset-sink.ts'
 import { columnIndex, offsetIndex } from './page-index.ts'
 import { physicalCodec } from './physical-codec.ts'
 import { PROFILES, type ProfileName, physicalType } from './profile.ts'
@@ -68,10 +69,10 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
   const totals = new Map<string, { nulls: number; bounds: Bounds }>()
   const rowGroups: (Omit<RowGroup, 'columns'> & { readonly columns: readonly WrittenChunk[] })[] = []
   let checked: Schema | null = null
-  let state: 'open' | 'finished' | 'failed' = 'open'
   let rows = 0
   let groupedRows = 0
   const file = new OffsetSink(options.sink)
+  const steps = new WriterSteps('Parquet')
 
   const isStated = (column: ColumnSchema): boolean => !(options.unstated?.has(column.name) ?? false)
 
@@ -139,18 +140,6 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
     return placed
   }
 
-  /** Runs a step of the writer; after an error nothing more can be written. */
-  const step = async <T>(run: () => Promise<T>): Promise<T> => {
-    if (state !== 'open')
-      throw new ConnectorError('INTERNAL', `Parquet writer is ${state} and cannot be continued: begin a new file`)
-    try {
-      return await run()
-    } catch (error) {
-      state = 'failed'
-      throw error
-    }
-  }
-
   const append = async (batch: RecordBatch): Promise<void> => {
     if (batch.schema !== checked) {
       checkSchema(batch.schema, schema)
@@ -183,15 +172,15 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
     get allocated() {
       return file.waiting + columns.reduce((bytes, column) => bytes + column.allocated, 0)
     },
-    append: (batch) => step(() => append(batch)),
+    append: (batch) => steps.run(() => append(batch)),
     endGroup: () =>
-      step(async () => {
+      steps.run(async () => {
         await finishRowGroup()
         await file.flush()
         for (const column of columns) column.shrink()
       }),
     finish: () =>
-      step(async (): Promise<FileSummary> => {
+      steps.finish(async (): Promise<FileSummary> => {
         await finishRowGroup()
         if (file.position === 0) await file.write(MAGIC)
         const placed = await writePageIndex()
@@ -209,7 +198,6 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
         new DataView(length.buffer).setUint32(0, footer.length, true)
         await file.write(footer, length, MAGIC)
         await file.flush()
-        state = 'finished'
         return {
           rows,
           bytes: file.position,

@@ -1,5 +1,5 @@
-/** The file's bytes in order, with the offset that Parquet's metadata needs, in writes that are not small. */
-import type { FileSink } from '../file-writer.ts'
+/** The file's bytes in order, with the offset that a format's metadata needs, in writes that are not small. */
+import type { FileSink } from './file-writer.ts'
 
 /** Small parts wait until this much has come together: a file of few rows is one write. */
 const WRITE_BYTES = 1024 * 1024
@@ -32,7 +32,8 @@ export class OffsetSink {
 
   async flush(): Promise<void> {
     if (this.#waitingBytes === 0) return
-    const bytes = Buffer.concat(this.#waiting, this.#waitingBytes)
+    const [only] = this.#waiting
+    const bytes = this.#waiting.length === 1 && only !== undefined ? only : Buffer.concat(this.#waiting, this.#waitingBytes)
     this.#waiting = []
     this.#waitingBytes = 0
     await this.#sink.write(bytes)
