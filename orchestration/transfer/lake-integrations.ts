@@ -19,31 +19,46 @@ const NO_FILE = 'transfers'
 /** False for integrations that only transfers write: there is no source to ask. */
 export const hasSource = ({ source }: Pick<LoadedIntegration, 'source'>): boolean => source.connection !== ''
 
-/** In the order of their names. Lakes that cannot be read are left out, told to `onProblem`. */
+/** A lake that no integration uses may be anywhere, or nowhere: nobody waits for it. */
+const LOOK_MS = 5_000
+
+/** In the order of their names. Lakes that cannot be read are left out; those that integrations use are told to `onProblem`. */
 export async function transferIntegrations(
   session: Session,
   signal: AbortSignal,
   onProblem: (message: string) => void = () => undefined,
 ): Promise<readonly LoadedIntegration[]> {
-  const { configuration, opener } = session
-  const named = new Set(configuration.integrations.map(({ name }) => name))
+  const { configuration } = session
   const found: LoadedIntegration[] = []
   for (const connection of await connectionsWith(configuration, 'openStore')) {
     const own = configuration.integrations.filter(({ lake }) => lake.connection === connection).map(({ lake }) => lake.prefix)
+    const limit = own.length > 0 ? signal : AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)])
     try {
-      await using store = await opener.store(connection)
-      for (const prefix of new Set([...own, DEFAULT_PREFIX])) {
-        for (const name of await logNames(store, prefix, signal)) {
-          if (named.has(name) || !(await isTransferred(store, prefix, name, signal))) continue
-          found.push(await described(session, { connection, prefix, name }, signal))
-        }
-      }
+      found.push(...(await inLake(session, connection, [...new Set([...own, DEFAULT_PREFIX])], limit)))
     } catch (error) {
-      if (signal.aborted) throw error
-      onProblem(`lake ${connection}: ${error instanceof Error ? error.message : String(error)}`)
+      signal.throwIfAborted()
+      if (own.length > 0) onProblem(`lake ${connection}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
   return found.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+async function inLake(
+  session: Session,
+  connection: string,
+  prefixes: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly LoadedIntegration[]> {
+  const named = new Set(session.configuration.integrations.map(({ name }) => name))
+  const found: LoadedIntegration[] = []
+  await using store = await session.opener.store(connection)
+  for (const prefix of prefixes) {
+    for (const name of await logNames(store, prefix, signal)) {
+      if (named.has(name) || !(await isTransferred(store, prefix, name, signal))) continue
+      found.push(await described(session, { connection, prefix, name }, signal))
+    }
+  }
+  return found
 }
 
 /** One of the YAML files, or one that transfers made. Throws `UsageError` with the nearest name. */
