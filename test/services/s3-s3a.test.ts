@@ -53,4 +53,4 @@ test('s3a works: create, overwrite, rename, list, delete, 50 MB in parts, Spark 
     expect(used).toContain(operation)
   }
   expect(endpoint.requests.filter(({ status }) => status >= 500)).toEqual([])
-})
+}, 600_000)

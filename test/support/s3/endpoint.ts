@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { answer, type Course, type Desk, errorReply } from './answer.ts'
 import { ConnectionDropped, openBody } from './connection.ts'
 import { openCredentials } from './credentials.ts'
+import { S3Error } from './errors.ts'
 import { type ArmedFault, type Fault, type FaultEffect, openFaults } from './faults.ts'
 import { readRequest, type S3Request } from './http-request.ts'
 import { isBucketName } from './keys.ts'
@@ -38,6 +39,8 @@ export type S3EndpointOptions = {
   readonly faults?: readonly Fault[]
   /** How long a client may send nothing in the middle of a body. Default: 20 s, as S3. */
   readonly idleMs?: number
+  /** Told of errors that are this endpoint's own, or its disk's; the client sees a 500. Default: they go to standard error. */
+  readonly onDefect?: (error: unknown) => void
   readonly now?: () => Date
 }
 
@@ -69,6 +72,7 @@ export interface S3Endpoint extends AsyncDisposable {
 }
 
 const MAX_RECORDS = 10_000
+const SMALL_BODY_BYTES = 64 * 1024
 
 /**
  * Starts an endpoint; it answers when this returns.
@@ -92,7 +96,7 @@ export async function startS3Endpoint(options: S3EndpointOptions): Promise<S3End
 function openDesk(options: S3EndpointOptions, storage: Storage): Desk {
   const { region = 'us-east-1', now = () => new Date(), roles = [] } = options
   return {
-    service: { storage, region, now, pending: new Map(), deletions: new Map() },
+    service: { storage, region, now, pending: new Map(), writes: new Map() },
     credentials: openCredentials(options.accessKeyId, options.secretAccessKey),
     roles,
     faults: openFaults(options.faults),
@@ -195,14 +199,17 @@ async function converse(
     })
     reply = await answer(desk, request, course)
   } catch (error) {
-    if (error instanceof ConnectionDropped) {
+    if (error instanceof ConnectionDropped || response.destroyed) {
       note(recordOf(request, course, { status: 0, bytesOut: 0 }))
       response.destroy()
       return
     }
+    if (!(error instanceof S3Error)) (options.onDefect ?? console.error)(error)
     reply = errorReply(error, course, { resource: message.url?.split('?')[0] ?? '/', requestId, hostId })
   }
-  const unread = announcesBody(message) && !message.complete
+  // What is left of a small body is read first, so that the connection can go on.
+  if (!waiting && bodySize(message) <= SMALL_BODY_BYTES && !message.complete) await body.drain().catch(() => undefined)
+  const unread = bodySize(message) > 0 && !message.complete
   const headers = {
     ...reply.headers,
     'x-amz-request-id': requestId,
@@ -226,8 +233,9 @@ function sizeOf({ body }: Reply): number {
   return body === null ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.size
 }
 
-function announcesBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+/** As announced; infinite when it is not. */
+function bodySize({ headers }: IncomingMessage): number {
+  return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Number.POSITIVE_INFINITY
 }
 
 function recordOf(request: S3Request | null, course: Course, sent: Pick<RequestRecord, 'status' | 'bytesOut'>): RequestRecord {

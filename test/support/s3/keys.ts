@@ -87,16 +87,13 @@ export class SortedKeys<Value> {
 
   delete(key: string): void {
     if (!this.#values.delete(key)) return
-    if (this.#unsorted) this.#sorted = this.#sorted.filter((each) => each !== key)
-    else this.#sorted.splice(this.#lowerBound(key), 1)
+    this.#sort()
+    this.#sorted.splice(this.#lowerBound(key), 1)
   }
 
   /** The key at or after `from`, in order; the walk sees changes made meanwhile only through `get`. */
   *walk(from: string, exclusive: boolean): Generator<readonly [string, Value]> {
-    if (this.#unsorted) {
-      this.#sorted.sort(compareKeys)
-      this.#unsorted = false
-    }
+    this.#sort()
     const keys = this.#sorted
     for (let index = this.#lowerBound(from); index < keys.length; index++) {
       const key = keys[index]
@@ -104,6 +101,11 @@ export class SortedKeys<Value> {
       const value = this.#values.get(key)
       if (value !== undefined) yield [key, value]
     }
+  }
+
+  #sort(): void {
+    if (this.#unsorted) this.#sorted.sort(compareKeys)
+    this.#unsorted = false
   }
 
   /** First index whose key is not below `key`. */

@@ -14,8 +14,8 @@ export type Service = {
   readonly now: () => Date
   /** Publications under way, by bucket and key. */
   readonly pending: Map<string, number>
-  /** How often a key was deleted, for conditional writes that were under way then. */
-  readonly deletions: Map<string, number>
+  /** Writes that began and are not decided, by bucket and key. */
+  readonly writes: Map<string, Set<WriteStart>>
 }
 
 export type Handler = (service: Service, request: S3Request, auth: Authenticated) => Promise<Reply>
@@ -65,12 +65,23 @@ export function uploadOf(bucket: Bucket, request: S3Request): OpenUpload {
   return upload
 }
 
-/** What a conditional write must know of its key when it begins. */
-export type WriteStart = { readonly name: string; readonly deletions: number }
+/** A write from its beginning to its end: it must know whether its key was deleted meanwhile. */
+export type WriteStart = Disposable & { readonly name: string; deleted: boolean }
 
-export function startWrite(service: Service, bucket: string, key: string): WriteStart {
+export function startWrite({ writes }: Service, bucket: string, key: string): WriteStart {
   const name = `${bucket}/${key}`
-  return { name, deletions: service.deletions.get(name) ?? 0 }
+  const start: WriteStart = {
+    name,
+    deleted: false,
+    [Symbol.dispose]: () => {
+      const others = writes.get(name)
+      others?.delete(start)
+      if (others?.size === 0) writes.delete(name)
+    },
+  }
+  const begun = writes.get(name) ?? new Set()
+  writes.set(name, begun.add(start))
+  return start
 }
 
 /**
@@ -86,8 +97,7 @@ export async function publishObject(
   const { bucket, key } = entry
   if (condition !== null) {
     checkWrite(condition, bucketNamed(service, bucket).objects.get(key) ?? null)
-    const conflict = (service.pending.get(start.name) ?? 0) > 0 || (service.deletions.get(start.name) ?? 0) !== start.deletions
-    if (conflict) {
+    if ((service.pending.get(start.name) ?? 0) > 0 || start.deleted) {
       throw new S3Error(
         'ConditionalRequestConflict',
         'The conditional request cannot succeed due to a conflicting operation against this resource.',
@@ -123,7 +133,7 @@ export async function publishDeletion(
       const held = bucketNamed(service, bucket)
       const refused = new Set(decide(held))
       const there = keys.filter((key) => !refused.has(key) && held.objects.get(key) !== undefined)
-      for (const key of there) service.deletions.set(`${bucket}/${key}`, (service.deletions.get(`${bucket}/${key}`) ?? 0) + 1)
+      for (const key of there) for (const write of service.writes.get(`${bucket}/${key}`) ?? []) write.deleted = true
       return there.length === 0 ? null : { op: 'delete', bucket, keys: there }
     }),
   )

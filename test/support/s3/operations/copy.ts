@@ -31,7 +31,7 @@ export const copyObject: Handler = async (service, request) => {
   const { name, objects } = bucketOf(service, request)
   const key = keyOf(request)
   const condition = readWriteCondition(request)
-  const start = startWrite(service, name, key)
+  using start = startWrite(service, name, key)
   const source = sourceOf(service, request)
   const description = copiedDescription(request, source, `${name}/${key}`)
   checkWrite(condition, objects.get(key) ?? null)

@@ -20,7 +20,7 @@ type Named = { readonly number: number; readonly etag: string; readonly checksum
 
 export const completeMultipartUpload: Handler = async (service, request, auth) => {
   const condition = readWriteCondition(request)
-  const start = startWrite(service, request.bucket ?? '', request.key ?? '')
+  using start = startWrite(service, request.bucket ?? '', request.key ?? '')
   // The checksum headers of this request are about the object, not about its body.
   const { text } = await receiveText(request, auth, { maxBytes: MAX_DOCUMENT_BYTES, checksumOf: 'something else' })
   const named = readDocument(text)

@@ -26,7 +26,7 @@ export const putObject: Handler = async (service, request, auth) => {
   const key = keyOf(request)
   const description = readDescription(request)
   const condition = readWriteCondition(request)
-  const start = startWrite(service, name, key)
+  using start = startWrite(service, name, key)
   // S3 looks before it takes the body, and again when the body is there.
   checkWrite(condition, objects.get(key) ?? null)
   await using staged = await stage(service)
