@@ -34,6 +34,7 @@ const SERIES = {
   portage_slot_active: ['gauge', '1 when the slot is in use.'],
   portage_current: ['gauge', '1 when the source had nothing more to send.'],
   portage_registered_commit: ['gauge', 'Commit that a warehouse shows.'],
+  portage_held: ['gauge', '1 while a warehouse keeps a table at an older shape.'],
   portage_snapshot_rows: ['gauge', 'Rows read of a table under snapshot.'],
   portage_snapshot_complete: ['gauge', '1 when the snapshot of a table is complete.'],
   portage_attempts_total: ['counter', 'Attempts that failed and were tried again.'],
@@ -99,11 +100,16 @@ export function createRunMetrics(integration: string, now: () => Date, { silentM
         return
       case 'registered':
         set('portage_registered_commit', event.commit, { connection: event.connection, schema: event.schema })
+        values('portage_held').clear()
+        for (const table of event.held) set('portage_held', 1, { table })
         return
       case 'health':
         set('portage_slot_retained_bytes', event.health.retainedBytes)
         set('portage_lag_bytes', event.health.lagBytes)
         set('portage_slot_active', event.health.active === null ? null : Number(event.health.active))
+        return
+      case 'held':
+        set('portage_held', 1, { table: event.table })
         return
       case 'attempt':
         failing = true
@@ -113,7 +119,6 @@ export function createRunMetrics(integration: string, now: () => Date, { silentM
       case 'waiting':
       case 'warning':
       case 'schema':
-      case 'held':
       case 'acknowledged':
         return
       default:

@@ -5,6 +5,7 @@
 import { recoveryOf } from '../connectors/errors.ts'
 import type { ObjectStore } from '../connectors/ports.ts'
 import type { LogState } from '../integrations/land/log/commit.ts'
+import { heldTables } from '../integrations/register/held-tables.ts'
 import { registerCommit } from '../integrations/register/register.ts'
 import type { OpenWarehouse, ProgressEvent, RunSummary } from './run-types.ts'
 
@@ -75,6 +76,7 @@ export class Registrar {
     this.#registered.set(target, state.number)
     if (outcome.commit === null || outcome.upToDate) return
     const { filesAdded, filesRemoved } = outcome
-    progress({ kind: 'registered', connection, schema, commit: outcome.commit, filesAdded, filesRemoved })
+    const held = heldTables(state).map(({ table }) => table)
+    progress({ kind: 'registered', connection, schema, commit: outcome.commit, filesAdded, filesRemoved, held })
   }
 }

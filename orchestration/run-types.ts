@@ -20,6 +20,8 @@ export type ProgressEvent =
       readonly commit: number
       readonly filesAdded: number
       readonly filesRemoved: number
+      /** Tables that the warehouse keeps at an older shape until `portage apply`. */
+      readonly held: readonly TableName[]
     }
   | { readonly kind: 'health'; readonly health: SourceHealth }
   /** Emitted by the retry loop between attempts. */

@@ -114,3 +114,22 @@ test('addresses are host and port; the host is this machine unless named', () =>
   expect(parseAddress('metrics.internal:80')).toEqual({ host: 'metrics.internal', port: 80 })
   for (const wrong of ['host', 'a:b:1', 'x:70000', '']) expect(() => parseAddress(wrong)).toThrow('expected host:port')
 })
+
+test('a table is counted as held until a registration shows it as it is', () => {
+  const metrics = createRunMetrics('loans', now)
+  const table = 'public.loan' as TableName
+  metrics.take({ kind: 'held', table, shown: 1, newest: 2, since: 'p' as Position, changes: ['column "note" dropped'] })
+  expect(metrics.text()).toContain('portage_held{integration="loans",table="public.loan"} 1')
+  const registered = {
+    kind: 'registered',
+    connection: 'duck',
+    schema: 'loans',
+    commit: 9,
+    filesAdded: 1,
+    filesRemoved: 0,
+  } as const
+  metrics.take({ ...registered, held: [table] })
+  expect(metrics.text()).toContain('portage_held{integration="loans",table="public.loan"} 1')
+  metrics.take({ ...registered, held: [] })
+  expect(metrics.text()).not.toContain('portage_held{')
+})
