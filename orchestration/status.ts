@@ -1,6 +1,6 @@
 /** Where every integration stands: from the commit log, and from source and warehouses as far as they can be reached. */
 import type { LoadedIntegration } from '../config/integration.ts'
-import type { TableName } from '../connectors/change.ts'
+import type { Position, TableName } from '../connectors/change.ts'
 import type { ObjectStore, SourceHealth } from '../connectors/ports.ts'
 import type { Commit, LogState, TableState } from '../integrations/land/log/commit.ts'
 import type { LakePlace } from '../integrations/land/log/keys.ts'
@@ -64,12 +64,14 @@ export async function integrationStatus(
     if (!hasSource(integration)) return null
     await using open = await opener.source(integration.source.connection, scopeOf(integration))
     const health = await open.health(signal)
-    if (state.position === null) return health
+    if (state.position === null || state.source === null) return health
     const identity = await open.identity(signal)
     const { slot } = integration.source
     for (const { subject, problem, cure } of continuityProblems({ integration: name, slot, state, identity, health }))
       problems.push(`${subject} ${problem}. Run: ${cure}`)
-    return health
+    // A source that was not prepared does not know which epoch the log is in.
+    const { acknowledged } = health
+    return { ...health, acknowledged: acknowledged === null ? null : inEpochOf(state.position, acknowledged) }
   })
   const registered: { connection: string; schema: string; commit: number | null }[] = []
   for (const { connection, schema } of integration.register) {
@@ -92,6 +94,11 @@ export async function integrationStatus(
     tables: tableStatuses(state, { lake: place, targetFileBytes: lake.targetFileBytes }),
     problems,
   }
+}
+
+/** The place of `position` under the epoch of `known`. */
+function inEpochOf(known: Position, position: Position): Position {
+  return `${known.slice(0, known.indexOf('-'))}${position.slice(position.indexOf('-'))}` as Position
 }
 
 /** Pure. In the order of table names. */

@@ -44,6 +44,7 @@ export function badValueError(table: TableName, plan: ColumnPlan, code: number):
   return new ConnectorError(
     'BAD_VALUE',
     `${subject} holds ${badReason(code)}, which ${typeName(plan.column.type)} cannot hold, and ${policy}. ` +
-      `Correct the row, or set ${choices} under columns: ${table}.${plan.column.name} in the integration's YAML`,
+      `Set ${choices} under columns: ${table}.${plan.column.name} in the integration's YAML and run again. ` +
+      'Correcting the row in the source helps while the table is being copied; a change that is in the log stays as it was written',
   )
 }
