@@ -2,7 +2,7 @@
  * Tables that Portage makes itself, such as features: no source, no stream. Rows are landed as changes of one commit, so that
  * the table is theirs as a whole or not at all, and its history says what it held before.
  */
-import { type Data, Field, makeData, RecordBatch, Schema, Struct, Vector } from 'apache-arrow'
+import type { Data, RecordBatch } from 'apache-arrow'
 import {
   OPS,
   type Op,
@@ -12,13 +12,13 @@ import {
   type TableName,
   type TableSchema,
 } from '../../connectors/change.ts'
-import { columnData } from '../../connectors/column-values.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { LogicalType } from '../../connectors/logical-type.ts'
 import { evolve } from '../capture/physical-columns.ts'
 import type { Lander } from './lander.ts'
 import type { Commit, LogState, TableCommit } from './log/commit.ts'
 import type { CommitLog } from './log/log.ts'
+import { changeBatch, placeOf, positionAt } from './made-batch.ts'
 import { nullData } from './projection.ts'
 
 export type MadeColumn = {
@@ -54,12 +54,6 @@ export type Landing = {
   readonly token: string
 }
 
-/** Row positions are `0001-<place>-<ordinal>`; each landing takes the next place. */
-const EPOCH = '0001'
-const position = (place: number, ordinal: number): Position =>
-  `${EPOCH}-${place.toString(16).padStart(16, '0')}-${ordinal.toString(16).padStart(8, '0')}` as Position
-const placeOf = (cut: Position): number => Number.parseInt(cut.split('-')[1] ?? '', 16)
-
 /** Durable when it settles; before that nobody sees any of it, and a crash leaves files that the next claim sweeps. */
 export async function landRows(landing: Landing, signal: AbortSignal): Promise<Commit> {
   const { log, lander, made, replace, rows, at, source, token } = landing
@@ -67,11 +61,11 @@ export async function landRows(landing: Landing, signal: AbortSignal): Promise<C
   const place = before.position === null ? 1 : placeOf(before.position)
   const known = before.tables[made.table]
   const shape = sourceTable(made, known?.schema ?? null)
-  const { schema } = evolve(known?.schema ?? null, shape, position(place, 0))
+  const { schema } = evolve(known?.schema ?? null, shape, positionAt(place))
   let ordinal = 0
   const append = async (op: Op, columns: readonly Data[], length: number): Promise<void> => {
-    const [firstPosition, lastPosition] = [position(place, ordinal + 1), position(place, ordinal + length)]
-    const batch = changeBatch(shape, { op, columns, length, at, positions: (row) => position(place, ordinal + 1 + row) })
+    const [firstPosition, lastPosition] = [positionAt(place, ordinal + 1), positionAt(place, ordinal + length)]
+    const batch = changeBatch(shape, { op, place, ordinal: ordinal + 1, at }, columns, length)
     const date = at.toISOString().slice(0, 10)
     await lander.appendChanges(
       { table: shape, part: 'changes', batch, date, firstPosition, lastPosition, release: () => undefined },
@@ -88,7 +82,7 @@ export async function landRows(landing: Landing, signal: AbortSignal): Promise<C
     const added = (await lander.takeChanges(signal)).get(made.table) ?? []
     const change: TableCommit = {
       ...(schema === known?.schema ? {} : { schema }),
-      ...(known === undefined ? { snapshot: emptyBase(position(place, 0), token) } : { storage: token }),
+      ...(known === undefined ? { snapshot: emptyBase(positionAt(place), token) } : { storage: token }),
       added,
     }
     const draft = (state: LogState) => {
@@ -96,7 +90,7 @@ export async function landRows(landing: Landing, signal: AbortSignal): Promise<C
         throw new ConnectorError('INTERNAL', `Table "${made.table}" was written by someone else meanwhile`)
       return {
         kind: 'changes' as const,
-        position: position(place + 1, 0),
+        position: positionAt(place + 1),
         source,
         through: at.toISOString(),
         transactions: 1,
@@ -119,8 +113,9 @@ function emptyBase(cut: Position, storage: string): NonNullable<TableCommit['sna
 
 /** A column keeps its id by its name; one of another type is another column in files. */
 function sourceTable({ table, columns, key, comment }: MadeTable, previous: TableSchema | null): SourceTable {
-  const ids = new Map(previous?.columns.map((column) => [column.name, column.id]))
-  let last = Math.max(0, ...ids.values())
+  const live = previous?.columns.filter(({ dropped }) => !dropped) ?? []
+  const ids = new Map(live.map((column) => [column.name, column.id]))
+  let last = Math.max(0, ...(previous?.columns.map(({ id }) => id) ?? []))
   const numbered = columns.map(({ name, type, nullable, comment: note }) => {
     const id = ids.get(name) ?? ++last
     return { id, name, type, sourceType: type.kind, nullable, ...(note === undefined ? {} : { comment: note }) }
@@ -136,48 +131,6 @@ function sourceTable({ table, columns, key, comment }: MadeTable, previous: Tabl
     identity: 'default',
     ...(comment === undefined ? {} : { comment }),
   }
-}
-
-type ChangeRows = {
-  readonly op: Op
-  readonly columns: readonly Data[]
-  readonly length: number
-  readonly at: Date
-  readonly positions: (row: number) => Position
-}
-
-function changeBatch(table: SourceTable, { op, columns, length, at, positions }: ChangeRows): RecordBatch {
-  const { fields } = sourceBatchSchema(table, 'changes')
-  const micros = BigInt(at.getTime()) * 1000n
-  const [opType, , , unchangedType] = fields.map(({ type }) => type)
-  const word = (texts: readonly string[]) => new Vector([columnData({ kind: 'utf8', format: 'text' }, texts)])
-  const codes = () => new Int32Array(length + 2).subarray(0, length)
-  const allNull = new Uint8Array((length >> 3) + 9).subarray(0, (length + 7) >> 3)
-  const metadata = [
-    makeData({ type: opType, length, nullCount: 0, data: codes(), dictionary: word([op]) } as never),
-    columnData(
-      { kind: 'utf8', format: 'text' },
-      Array.from({ length }, (_, row) => positions(row)),
-    ),
-    columnData(
-      { kind: 'timestamp', utc: true },
-      Array.from({ length }, () => micros),
-    ),
-    makeData({
-      type: unchangedType,
-      length,
-      nullCount: length,
-      nullBitmap: allNull,
-      data: codes(),
-      dictionary: word([]),
-    } as never),
-  ] as readonly Data[]
-  const children = [...metadata, ...columns]
-  // The fields repeat the types of their data, so that Arrow finds dictionaries again.
-  const typed = fields.map(
-    (field, index) => new Field(field.name, children[index]?.type ?? field.type, field.nullable, field.metadata),
-  )
-  return new RecordBatch(new Schema(typed), makeData({ type: new Struct(typed), length, nullCount: 0, children }))
 }
 
 function emptyRow(table: SourceTable): readonly Data[] {

@@ -9,13 +9,6 @@ import { canWiden } from '../types/widening.ts'
 /** `system` of the log's source: nobody's stream. */
 export const TRANSFER_SYSTEM = 'transfer'
 
-const EPOCH = '0001'
-
-export const positionAt = (place: number, ordinal = 0): Position =>
-  `${EPOCH}-${place.toString(16).padStart(16, '0')}-${ordinal.toString(16).padStart(8, '0')}` as Position
-
-export const placeOf = (position: Position): number => Number.parseInt(position.split('-')[1] ?? '', 16)
-
 export type LakeShape = {
   readonly source: SourceTable
   /** The version that the rows are written under; the newest one of the log when nothing changed. */

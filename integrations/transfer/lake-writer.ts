@@ -11,18 +11,10 @@ import type { SchemaDifference } from '../capture/physical-columns.ts'
 import type { Lander } from '../land/lander.ts'
 import type { FileEntry, LogState, TableCommit, TableState } from '../land/log/commit.ts'
 import type { CommitLog } from '../land/log/log.ts'
+import { placeOf, positionAt } from '../land/made-batch.ts'
 import { eachBatch } from './file-writers.ts'
 import { baseRows, insertedRows, type LakeRows } from './lake-batches.ts'
-import {
-  appendedShape,
-  batchOf,
-  batchToken,
-  type LakeShape,
-  placeOf,
-  positionAt,
-  replacedShape,
-  TRANSFER_SYSTEM,
-} from './lake-shape.ts'
+import { appendedShape, batchOf, batchToken, type LakeShape, replacedShape, TRANSFER_SYSTEM } from './lake-shape.ts'
 
 export type LakeWriterRequest = {
   /** Opened under the role `maintenance`. */
