@@ -23,6 +23,8 @@ export type SchemaChange = {
   readonly column: string | null
   /** In words: `column "note" dropped`. */
   readonly text: string
+  /** Asked for by the integration's own YAML (excluded, masked, renamed there, carried as another type), not made in the source. */
+  readonly configured?: true
 }
 
 /**
@@ -39,14 +41,21 @@ export function schemaChanges(from: TableSchema | null, to: TableSchema): readon
   for (const old of before) {
     const now = after.find(({ physical }) => physical === old.physical) ?? after.find(({ id }) => id === old.id)
     if (now === undefined) {
-      changes.push({ kind: 'drop_column', column: old.name, text: `column "${old.name}" dropped` })
+      const { name } = old
+      const excluded = to.withheld?.some(({ id }) => id === old.id) === true
+      if (excluded) changes.push({ kind: 'drop_column', column: name, text: `column "${name}" excluded`, configured: true })
+      else changes.push({ kind: 'drop_column', column: name, text: `column "${name}" dropped` })
       continue
     }
     matched.add(now)
     changes.push(...columnChanges(old, now))
   }
   for (const column of after) {
-    if (!matched.has(column)) changes.push({ kind: 'add_column', column: column.name, text: `column "${column.name}" added` })
+    if (matched.has(column)) continue
+    const { id, name } = column
+    const was = from.withheld?.some((each) => each.id === id) === true
+    if (was) changes.push({ kind: 'add_column', column: name, text: `column "${name}" no longer excluded`, configured: true })
+    else changes.push({ kind: 'add_column', column: name, text: `column "${name}" added` })
   }
   const [keyBefore, keyAfter] = [keyIds(from), keyIds(to)]
   if (keyBefore.join() !== keyAfter.join()) {
@@ -63,19 +72,28 @@ function columnChanges(old: Column, now: Column): readonly SchemaChange[] {
   const changes: SchemaChange[] = []
   const { name } = now
   if (old.name !== name) {
-    changes.push({ kind: 'rename_column', column: name, text: `column "${old.name}" renamed to "${name}"` })
+    const configured = sourceName(old) === sourceName(now)
+    const text = `column "${old.name}" renamed to "${name}"`
+    changes.push({ kind: 'rename_column', column: name, text, ...(configured ? { configured } : {}) })
   }
   const kind = typeChange(old, now)
-  if (kind !== null) {
-    // The source's words, unless the configuration alone changed how the column is carried.
-    const said = old.sourceType === now.sourceType ? [typeName(old.type), typeName(now.type)] : [old.sourceType, now.sourceType]
-    changes.push({ kind, column: name, text: `column "${name}" changed from ${said.join(' to ')}` })
+  if (old.policy?.mask !== now.policy?.mask) {
+    const masked =
+      now.policy?.mask === undefined ? 'no longer masked' : old.policy?.mask === undefined ? 'masked' : 'masked otherwise'
+    changes.push({ kind: 'narrow_column', column: name, text: `column "${name}" ${masked}`, configured: true })
+  } else if (kind !== null && old.sourceType === now.sourceType) {
+    const text = `column "${name}" carried as ${typeName(now.type)} instead of ${typeName(old.type)}`
+    changes.push({ kind, column: name, text, configured: true })
+  } else if (kind !== null) {
+    changes.push({ kind, column: name, text: `column "${name}" changed from ${old.sourceType} to ${now.sourceType}` })
   }
   if (!old.nullable && now.nullable) {
     changes.push({ kind: 'widen_column', column: name, text: `column "${name}" may be null now` })
   }
   return changes
 }
+
+const sourceName = ({ name, policy }: Column): string => policy?.name ?? name
 
 /** A type that no longer holds every value that it held narrows; so does one whose values must be read anew. */
 function typeChange(old: Column, now: Column): 'widen_column' | 'narrow_column' | null {

@@ -34,9 +34,12 @@ export const APPLY_EVERYTHING: SchemaPolicies = (_, kind) => ({ policy: 'apply',
 
 export type JudgedChange = SchemaChange & Ruling
 
+/** What the configuration itself asks for is applied, whatever it says about changes of the source. */
 export function judge(table: TableName, changes: readonly SchemaChange[], policies: SchemaPolicies): readonly JudgedChange[] {
-  return changes.map((change) => ({ ...change, ...policies(table, change.kind) }))
+  return changes.map((change) => ({ ...change, ...(change.configured ? CONFIGURED : policies(table, change.kind)) }))
 }
+
+const CONFIGURED: Ruling = { policy: 'apply', setting: 'the configuration itself' }
 
 /** What the strictest of the changes asks for; `apply` when there is none. */
 export function strictest(changes: readonly Pick<JudgedChange, 'policy'>[]): SchemaPolicy {

@@ -188,3 +188,15 @@ test('plan does without a source that is away, and says so', async () => {
   expect((await at.run('apply', 'loans')).code).toBe(0)
   expect((await at.rows('select * from loans.loan order by id'))[0]).toBe('id,amount')
 })
+
+test('what the configuration asks for is not held', async () => {
+  using at = integration('held-excluded')
+  at.commit(fill)
+  await at.catchUp()
+  at.policies('{}\ncolumns: {public.loan.note: {exclude: true}, public.loan.amount: {rename: sum}}')
+  at.commit((transaction) => transaction.insert('public.loan', { id: '3', note: 'c', amount: '30.00' }))
+  const ended = await at.catchUp()
+  expect([ended.code, ended.stderr]).toEqual([0, expect.not.stringContaining('HELD')])
+  expect((await at.run('plan')).code).toBe(0)
+  expect(await at.rows('select * from loans.loan order by id')).toEqual(['id,sum', '1,10.00', '2,20.00', '3,30.00'])
+})

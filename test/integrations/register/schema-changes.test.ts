@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest'
 import type { Column, TableSchema } from '../../../connectors/change.ts'
 import type { LogicalType } from '../../../connectors/logical-type.ts'
 import { schemaChanges } from '../../../integrations/register/schema-changes.ts'
+import { judge, strictest } from '../../../integrations/register/schema-policy.ts'
 import { sourceTypeChange } from '../../../integrations/register/source-type-change.ts'
-import { loanSchema } from '../../support/lake.ts'
+import { LOAN, loanSchema } from '../../support/lake.ts'
 
 const decimal = (precision: number, scale: number): LogicalType => ({ kind: 'decimal', precision, scale })
 const TEXT: LogicalType = { kind: 'utf8', format: 'text' }
@@ -85,7 +86,7 @@ describe('what changed between two schema versions', () => {
     [
       'another type by configuration only',
       schema(retyped(TEXT, 'numeric(12,2)')),
-      [['narrow_column', 'amount', 'column "amount" changed from decimal(12,2) to utf8']],
+      [['narrow_column', 'amount', 'column "amount" carried as utf8 instead of decimal(12,2)']],
     ],
     ['NULL allowed', schema([{ ...ID, nullable: true }, NOTE, AMOUNT]), [['widen_column', 'id', 'column "id" may be null now']]],
     [
@@ -106,6 +107,26 @@ describe('what changed between two schema versions', () => {
     ],
   ])('%s', (_, to, expected) => {
     expect(schemaChanges(from, to).map(({ kind, column: name, text }) => [kind, name, text])).toEqual(expected)
+  })
+
+  test('what the configuration asks for is told from what the source did', () => {
+    const withheld = [{ id: 2, name: 'note', type: TEXT, sourceType: 'text', nullable: true }]
+    const excluded = schema([ID, gone(NOTE), AMOUNT], { withheld })
+    const policy = { name: 'note', type: TEXT }
+    const masked = schema([ID, gone(NOTE), AMOUNT, { ...NOTE, physical: 'note_2', policy: { ...policy, mask: 'fixed' } }])
+    const renamed = schema([ID, { ...NOTE, name: 'memo', policy }, AMOUNT])
+    const said = (to: TableSchema, of = from) => schemaChanges(of, to).map(({ text, configured }) => [text, configured])
+    expect(said(excluded)).toEqual([['column "note" excluded', true]])
+    expect(said(schema([ID, gone(NOTE), AMOUNT, { ...NOTE, physical: 'note_2' }]), excluded)).toEqual([
+      ['column "note" no longer excluded', true],
+    ])
+    expect(said(masked)).toEqual([['column "note" masked', true]])
+    expect(said(renamed)).toEqual([['column "note" renamed to "memo"', true]])
+    expect(said(schema(retyped(TEXT, 'numeric(12,2)')))).toEqual([
+      ['column "amount" carried as utf8 instead of decimal(12,2)', true],
+    ])
+    const asked = judge(LOAN, schemaChanges(from, excluded), () => ({ policy: 'fail', setting: 'x' }))
+    expect(strictest(asked)).toBe('apply')
   })
 
   test('a table that was never shown is added', () => {
