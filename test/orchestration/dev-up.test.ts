@@ -1,0 +1,53 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { main } from '../../orchestration/cli.ts'
+import { startDevS3 } from '../../orchestration/dev/s3.ts'
+import { openTerminal, portage } from '../support/command-line.ts'
+import { scratch } from '../support/scratch.ts'
+
+test('dev up starts both servers, writes a configuration that works with the lake in the bucket, and shows no key', async () => {
+  using directory = scratch()
+  const roots = ['--config', directory.path('config'), '--state', directory.path('state')]
+  const terminal = openTerminal()
+  const up = main(['dev', 'up', '--scale', '0.001', ...roots], terminal.io)
+  await expect.poll(() => terminal.stdout(), { timeout: 60_000, interval: 50 }).toContain('Ctrl-C stops both')
+  const loans = directory.path('config', 'integrations', 'loans.yaml')
+  writeFileSync(loans, readFileSync(loans, 'utf8').replace('connection: lake,', 'connection: lake_s3,'))
+  const checked = await portage(['check', ...roots])
+  expect(checked).toMatchObject({ code: 0 })
+  expect(checked.stdout).toContain('loans: 0 errors')
+  const run = await portage(['run', 'loans', '--once', ...roots])
+  expect(run.stderr).not.toContain('rror')
+  expect(run.code).toBe(0)
+  const rows = await portage(['query', 'select count(*) > 0 as some from loans.loan', '--format', 'csv', ...roots])
+  expect(rows.stdout).toContain('true')
+  terminal.interrupt()
+  expect(await up).toBe(0)
+  const secret = readFileSync(directory.path('state', 'dev', 's3.secret-access-key'), 'utf8').trim()
+  expect(terminal.stdout() + terminal.stderr()).not.toContain(secret)
+  expect(terminal.stdout()).toMatch(/secret_access_key: \$\{file:\.\.\/state\/dev\/s3\.secret-access-key\}/)
+})
+
+test('the endpoint keeps its keys and objects between starts, takes given keys, and its files are for their owner only', async () => {
+  using directory = scratch()
+  const read = (path: string) => readFileSync(path, 'utf8')
+  let keys: readonly string[]
+  {
+    await using first = await startDevS3(directory.dir, undefined)
+    keys = [read(first.files.accessKeyId), read(first.files.secretAccessKey)]
+    expect(keys[0]).toMatch(/^AKIA[A-Z2-7]{16}\n$/)
+    expect(keys[1]).toMatch(/^[\w+/]{40}\n$/)
+    for (const path of Object.values(first.files)) expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(statSync(join(directory.dir, 'dev', 's3', 'data')).mode & 0o777).toBe(0o700)
+    expect(read(first.files.url)).toBe(`${first.url}\n`)
+    expect(new URL(first.url).hostname).toBe('127.0.0.1')
+  }
+  {
+    await using second = await startDevS3(directory.dir, undefined)
+    expect([read(second.files.accessKeyId), read(second.files.secretAccessKey)]).toEqual(keys)
+    writeFileSync(second.files.accessKeyId, 'AKIAGIVEN\n')
+  }
+  await using third = await startDevS3(directory.dir, undefined)
+  expect(read(third.files.accessKeyId)).toBe('AKIAGIVEN\n')
+})
