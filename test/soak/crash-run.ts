@@ -9,6 +9,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { openDuckdbWarehouse } from '../../connectors/duckdb/warehouse.ts'
+import type { ObjectStore } from '../../connectors/ports.ts'
+import type { LogState } from '../../integrations/land/log/commit.ts'
 import { loadState, readCommits } from '../../integrations/land/log/read.ts'
 import { compareTable, isEqual } from '../../orchestration/demo/compare.ts'
 import { environment } from '../integrations/capture/capture-harness.ts'
@@ -62,6 +64,14 @@ const portage = (dir: string, args: readonly string[]): ChildProcess =>
   spawn(process.execPath, [PORTAGE, '--config', join(dir, 'config'), '--state', join(dir, 'state'), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+
+const isCopying = ({ tables }: LogState): boolean =>
+  Object.keys(tables).length === 0 || Object.values(tables).some(({ base, pending }) => base === null || pending !== null)
+
+/** Settles when every table is copied: from then on the run only follows. */
+async function copied(store: ObjectStore, signal: AbortSignal): Promise<void> {
+  while (isCopying(await loadState(store, LAKE, { signal }))) await delay(250, undefined, { signal })
+}
 
 /** Settles when the run says that it holds the log. */
 function claimed(child: ChildProcess): Promise<void> {
@@ -140,14 +150,15 @@ export async function crashRun({ kills, rows, seed, lake: place = 'filesystem' }
       // Most runs die after their claim, some while they start: the pause begins there or at once.
       const early = random() < 0.2
       if (!early) await Promise.race([claimed(child), end])
+      if (!early && !copies) await Promise.race([copied(store, signal), end])
       const pause = Math.floor(random() * (copies ? 1500 : 2500))
       await Promise.race([delay(pause), end])
       child.kill('SIGKILL')
       const { code, err } = await end
       expect(code, `run ${kill} ended by itself: ${err}`).toBeNull()
       const state = await loadState(store, LAKE, { signal })
-      const underWay = Object.values(state.tables).some(({ base, pending }) => base === null || pending !== null)
-      if (underWay || state.number === 0) copying++
+      const underWay = isCopying(state)
+      if (underWay) copying++
       console.log(
         `kill ${kill}, ${pause} ms after its ${early ? 'start' : 'claim'}, at commit ${state.number}${underWay ? ', snapshot under way' : ''}, ${load.transactions} transactions`,
       )
