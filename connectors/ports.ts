@@ -103,6 +103,11 @@ export type PrepareRequest = {
   readonly epoch: number
   /** Take the place-holder from another session where permitted; otherwise `SLOT_IN_USE` naming it. */
   readonly takeOver: boolean
+  /**
+   * Ids of the tables in the log. One that is not among them, that only a wildcard names and that cannot be carried safely is
+   * left out, loudly, when the log is continued: the others go on. Absent: everything is refused that cannot be carried.
+   */
+  readonly known?: readonly string[]
 }
 
 export type Prepared = {

@@ -5,14 +5,14 @@ import type { ChangeSet, SourceTable } from '../change.ts'
 import { ConnectorError } from '../errors.ts'
 import type { Environment, FollowRequest, SourceScope } from '../ports.ts'
 import { ChangeAssembler, type OpenTable } from './change-assembler.ts'
-import { socketOf } from './connect.ts'
+import { type Session, socketOf } from './connect.ts'
 import { TAKE, type Take } from './copy-stream.ts'
 import type { Bytes } from './decode/bytes.ts'
 import type { ColumnPlan } from './decode/column-plan.ts'
 import { streamFormat } from './decode/column-plan.ts'
 import { decodePosition } from './decode/position.ts'
 import { emitMessage, flushedLsn } from './log-end.ts'
-import { readPlannedTables } from './planned-table.ts'
+import type { PlannedTable } from './planned-table.ts'
 import { resolveRelation } from './relation-resolver.ts'
 import { ReplicationStream } from './replication-stream.ts'
 import { connectorError, sqlState } from './server-error.ts'
@@ -25,6 +25,8 @@ export type FollowTools = {
   readonly scope: SourceScope
   readonly environment: Environment
   readonly pool: BufferPool
+  /** The tables that are followed. */
+  readonly readTables: (session: Session) => Promise<readonly PlannedTable[]>
   /** Told of the stream as soon as it runs, so that acknowledgements reach it. */
   readonly onStream: (stream: ReplicationStream) => void
 }
@@ -74,7 +76,7 @@ class Follower {
     const { sessions, scope, environment, onStream } = this.#tools
     this.#signal.addEventListener('abort', this.#onAbort, { once: true })
     await using sql = await sessions.acquire(this.#signal)
-    const tables = await readPlannedTables(sql, scope)
+    const tables = await this.#tools.readTables(sql)
     this.#binary = streamFormat(tables.flatMap((table) => table.plans)) === 'binary'
     // The backlog ends here: what is committed now lies before the message that is written now.
     this.#assembler.target = await emitMessage(sql, 'follow')

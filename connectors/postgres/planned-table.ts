@@ -17,10 +17,17 @@ export type PlannedTable = {
   readonly catalogue: CatalogueTable
 }
 
-/** The tables of the scope as they are now. Throws `SCHEMA` for names that cannot be carried, `CONFIGURATION` for types that cannot. */
-export async function readPlannedTables(session: Session, scope: SourceScope): Promise<readonly PlannedTable[]> {
+/** Which of the catalogue's tables are left out. */
+export type LeaveOut = (table: CatalogueTable) => boolean
+
+/** The tables of the scope as they are now, without those left out. Throws `SCHEMA` for names that cannot be carried, `CONFIGURATION` for types that cannot. */
+export async function readPlannedTables(
+  session: Session,
+  scope: SourceScope,
+  leaveOut: LeaveOut = () => false,
+): Promise<readonly PlannedTable[]> {
   for (let attempt = 1; ; attempt++) {
-    const catalogue = await readCatalogue(session, scope)
+    const catalogue = (await readCatalogue(session, scope)).filter((table) => !leaveOut(table))
     const types = await readTypes(
       session,
       catalogue.map((table) => table.oid),

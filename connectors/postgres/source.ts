@@ -14,6 +14,7 @@ import { discover } from './discover.ts'
 import { follow } from './follow.ts'
 import { quoteIdentifier, quoteLiteral } from './identifiers.ts'
 import { readIdentity, refuseOlder, refuseOther } from './identity.ts'
+import { createLeftOut } from './left-out.ts'
 import { emitMessage, flushedLsn, insertedLsn } from './log-end.ts'
 import type { PostgresOptions } from './options.ts'
 import { readPlannedTables } from './planned-table.ts'
@@ -31,6 +32,8 @@ const MAX_IDLE_BYTES = 32 * 1024 ** 2
 export function createPostgresSource(options: PostgresOptions, scope: SourceScope, environment: Environment): Source {
   const sessions = new Sessions(options, scope.integration)
   const pool = createBufferPool({ maxIdleBytes: MAX_IDLE_BYTES })
+  const leftOut = createLeftOut(scope, (message) => environment.log('error', message))
+  const readTables = async (session: Session) => await readPlannedTables(session, scope, await leftOut.judge(session))
   let epoch = 1
   let stream: ReplicationStream | null = null
   let acknowledged: bigint | null = null
@@ -42,7 +45,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     await using control = await sessions.acquire(signal)
     const identity = await identityOf(control, signal)
     if (request.identity !== null) refuseOther(request.identity, identity, scope.integration)
-    const catalogue = await readCatalogue(control, scope)
+    const catalogue = await withoutLeftOut(control, request.known)
     refuseTables(scope, catalogue)
     // Before the slot: decoding looks the publication up in the catalogue as of each change.
     await ensurePublication(control, { name: scope.publication, integration: scope.integration, tables: catalogue })
@@ -53,8 +56,16 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
       { name: scope.slot, integration: scope.integration, database: identity.database, from, takeOver: request.takeOver },
       { control, replication: () => sessions.replication(signal), terminate, environment, onWait, signal },
     )
-    const tables = await readPlannedTables(control, scope)
+    const tables = await readTables(control)
     return { identity, tables: tables.map((table) => table.source), start: request.from ?? cutAt(epoch, slot) }
+  }
+
+  /** Where nothing is known yet, everything that cannot be carried is refused. */
+  const withoutLeftOut = async (control: Session, known: readonly string[] | undefined): Promise<readonly CatalogueTable[]> => {
+    const catalogue = await readCatalogue(control, scope)
+    leftOut.keep(known ?? catalogue.map(({ oid }) => oid))
+    const leaveOut = await leftOut.judge(control)
+    return catalogue.filter((table) => !leaveOut(table))
   }
 
   const refuseUnpublished = async (
@@ -97,7 +108,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
     prepare,
     describe: async (signal) => {
       await using control = await sessions.acquire(signal)
-      const tables = await readPlannedTables(control, scope)
+      const tables = await readTables(control)
       // After the catalogue: what it showed was committed, and commit records precede visibility.
       const at = cutAt(epoch, await insertedLsn(control))
       return { tables: tables.map((table) => table.source), at }
@@ -116,7 +127,7 @@ export function createPostgresSource(options: PostgresOptions, scope: SourceScop
         stream = started
         if (acknowledged !== null) started.acknowledge(acknowledged)
       }
-      yield* follow({ sessions, scope, environment, pool, onStream }, request, signal)
+      yield* follow({ sessions, scope, environment, pool, readTables, onStream }, request, signal)
     },
     acknowledge: async (cut: Position) => {
       const { lsn } = decodePosition(cut)

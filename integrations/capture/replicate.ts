@@ -4,7 +4,7 @@
  */
 import type { Position, SourceTable, TableName } from '../../connectors/change.ts'
 import { ConnectorError, recoveryOf } from '../../connectors/errors.ts'
-import type { Environment, FlushPolicy, Prepared, Source } from '../../connectors/ports.ts'
+import type { Environment, FlushPolicy, Prepared, PrepareRequest, Source } from '../../connectors/ports.ts'
 import type { Lander } from '../land/lander.ts'
 import type { LogState } from '../land/log/commit.ts'
 import type { CommitLog } from '../land/log/log.ts'
@@ -65,7 +65,14 @@ async function session(options: ReplicationOptions, signal: AbortSignal): Promis
   emit({ kind: 'step', step: 'prepare' })
   const state = log.state()
   const epoch = state.source?.epoch ?? 1
-  const request = { from: state.position, identity: state.source, epoch, takeOver: options.takeOver }
+  const known = state.position === null ? undefined : Object.values(state.tables).map(({ schema }) => schema.id)
+  const request: PrepareRequest = {
+    from: state.position,
+    identity: state.source,
+    epoch,
+    takeOver: options.takeOver,
+    ...(known === undefined ? {} : { known }),
+  }
   const prepared = await source.prepare(request, signal, (message) => emit({ kind: 'waiting', message }))
   let wake: () => void = () => undefined
   const onResync = (table: TableName, reason: string): void => {

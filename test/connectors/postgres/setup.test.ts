@@ -52,6 +52,40 @@ describe('publication', () => {
     expect(await published()).toEqual(['b'])
   })
 
+  test('a new table that cannot be carried is left out of a log that goes on, until it is cured; one named or known is refused', async () => {
+    await using db = await database()
+    await db.query('create table a (id int primary key)')
+    const told: string[] = []
+    const environment = { log: (level: string, message: string) => void (level === 'error' && told.push(message)) }
+    await using source = openTestSource(db.url, { environment })
+    const { start, tables } = await prepare(source)
+    const known = tables.map(({ id }) => id)
+    await db.query(
+      'create table bag (x int); create table taken (id int primary key, _op text); create table good (id int primary key)',
+    )
+    const named = async () => (await source.describe(live())).tables.map(({ table }) => table)
+    expect(await named()).toEqual(['public.a', 'public.good'])
+    const again = await prepare(source, { from: start, known })
+    expect(again.tables.map(({ table }) => table)).toEqual(['public.a', 'public.good'])
+    expect(told).toHaveLength(2)
+    expect(told[0]).toMatch(/^Table "public.bag" is left out, the others go on: it has no primary key .* Cure: alter table/)
+    // It was not published: the application goes on writing into it.
+    await db.query('insert into bag values (1); update bag set x = 2; delete from bag')
+    expect((await source.check(live())).map(({ subject }) => subject)).toEqual(
+      expect.arrayContaining([expect.stringContaining('bag')]),
+    )
+    await db.query('alter table bag replica identity full')
+    expect(await named()).toEqual(['public.a', 'public.bag', 'public.good'])
+    await prepare(source, { from: start, known })
+    await db.query('alter table a drop constraint a_pkey')
+    expect(await failure(prepare(source, { from: start, known }))).toMatchObject({
+      code: 'SOURCE_SETUP',
+      message: expect.stringContaining('Table "public.a" has no primary key'),
+    })
+    await using byName = openTestSource(db.url, { scope: { tables: ['public.*', 'public.taken', '!public.a'] } })
+    expect(await failure(prepare(byName, { from: start, known }))).toMatchObject({ message: expect.stringContaining('_op') })
+  })
+
   test('without the privilege the error holds the statement for an owner; afterwards it is accepted', async () => {
     await using db = await database()
     await db.query('create table "Loan" (id int primary key)')

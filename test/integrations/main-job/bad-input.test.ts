@@ -149,3 +149,20 @@ test('odd names and shapes arrive: quotes, dots, case, unicode, no columns, no r
     ),
   ).toBe(false)
 })
+
+test('a new table that cannot be carried is left out of a run at work, which says so; cured, it is copied', async () => {
+  await using job = await openJob()
+  await job.db.query('create table public.note (id int8 primary key, body text); insert into public.note values (1, $$a$$)')
+  await job.catchUp()
+  await job.db.query('create table public.bag (x int); insert into public.bag values (1)')
+  await job.db.query('create table public.other (id int8 primary key); insert into public.other values (7)')
+  const ended = await job.catchUp()
+  expect(ended.stderr).toContain('Table \\"public.bag\\" is left out, the others go on: it has no primary key')
+  expect(Object.keys((await job.state()).tables)).toEqual(['public.note', 'public.other'])
+  await job.db.query('update public.bag set x = 2')
+  expect(await job.run('check')).toMatchObject({ code: 1, stdout: expect.stringContaining('public.bag') })
+  await job.db.query('alter table public.bag replica identity full')
+  await job.catchUp()
+  expect(Object.keys((await job.state()).tables).toSorted()).toEqual(['public.bag', 'public.note', 'public.other'])
+  expect(await job.differences()).toEqual([])
+}, 60_000)
