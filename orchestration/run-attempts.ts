@@ -11,6 +11,7 @@ import { createRunMetrics } from './metrics.ts'
 import { serveMetrics } from './metrics-server.ts'
 import { openIntegration } from './open-integration.ts'
 import { createProgress } from './progress.ts'
+import { reconcileBeside } from './reconcile-beside.ts'
 import { type AuditNote, recordAudit } from './record-audit.ts'
 import { retry } from './retry.ts'
 import { runIntegration } from './run.ts'
@@ -63,6 +64,12 @@ export async function runCommand(context: CommandContext, options: RunCommandOpt
   }
   for (const omitted of omissions(integration)) emit({ kind: 'warning', message: omitted })
   let summary: RunSummary | null
+  const ended = new AbortController()
+  // Runs that end by themselves are soon over: `portage reconcile` is for after them.
+  const proving =
+    options.mode === 'forever' && !options.dryRun
+      ? reconcileBeside(session, integration, emit, AbortSignal.any([context.signal, ended.signal]))
+      : Promise.resolve()
   try {
     summary = await attempts(context, session, integration, options, emit)
   } catch (error) {
@@ -70,6 +77,8 @@ export async function runCommand(context: CommandContext, options: RunCommandOpt
     if (!context.signal.aborted || !isAbort(error, context.signal)) throw error
     summary = null
   } finally {
+    ended.abort()
+    await proving
     progress.close()
   }
   if (summary !== null) await printSummary(context, summary, { json: options.json })

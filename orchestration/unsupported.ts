@@ -14,7 +14,6 @@ export function refusals(integration: LoadedIntegration): readonly Configuration
 /** Things that the file asks for and `run` does not do: one line each. */
 export function omissions(integration: LoadedIntegration): readonly string[] {
   return [
-    ...(integration.reconcile === null ? [] : ['reconcile: not carried out by this version']),
     ...(integration.notify.length === 0 ? [] : ['notify: not carried out by this version']),
     ...(integration.schedule === null ? [] : ['schedule: not carried out by this version; start "portage run --once" by cron']),
   ]

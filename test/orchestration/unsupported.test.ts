@@ -19,15 +19,14 @@ test('what merely does not happen yet is said by check and does not stop a run',
   using root = scratch({
     'connections.yaml': CONNECTIONS,
     'integrations/loans.yaml': `${LOANS}lake: {connection: mem}
-reconcile: {every: 1h}
 notify: [{connection: mem}]
 schedule: {cron: '*/15 * * * *'}
 `,
   })
   const { code, stdout } = await portage(['check', '--config', root.dir])
   expect(code).toBe(0)
-  expect(stdout).toContain('loans: 0 errors, 3 warnings')
-  for (const key of ['reconcile', 'notify', 'schedule']) {
+  expect(stdout).toContain('loans: 0 errors, 2 warnings')
+  for (const key of ['notify', 'schedule']) {
     expect(stdout).toContain(`configuration: ${key}`)
   }
 })

@@ -189,3 +189,20 @@ test('wrong words are refused before anything is read', async () => {
     expect(await at.run('reconcile', '--sample', sample)).toMatchObject({ code: 2 })
   }
 }, 60_000)
+
+test('a run compares at the rhythm that the file asks for, and says what it finds without a key', async () => {
+  await using at = await openJob({ source: ', heartbeat: 500ms', more: 'reconcile: {every: 1s}' })
+  await at.db.query(LOANS)
+  await at.catchUp()
+  await using run = at.spawn('run')
+  await run.shows('reconcile: 2 tables equal')
+  const file = await firstBase(at, 'public.loan')
+  await rewrite(file, `select * replace (case when id = 1717 then amount + 0.01 else amount end as amount) from f`)
+  await run.shows('public.loan DIFFERS between source, lake and warehouses: "portage reconcile job" shows the keys')
+  expect(run.stderr()).not.toContain('1717')
+  const beside = await reconciled(at)
+  expect(beside.code).toBe(4)
+  expect(found(beside.table('public.loan'))).toEqual([['value', { id: '1717' }, ['amount']]])
+  run.process.kill('SIGTERM')
+  expect((await run.ended).code).toBe(0)
+}, 90_000)
