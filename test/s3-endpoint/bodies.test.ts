@@ -150,6 +150,7 @@ describe('a refused body leaves nothing', () => {
         signed: false,
       })
       expect(refused(answer)).toEqual([403, 'InvalidChunkSizeError'])
+      expect(answer.body.toString()).toContain('<Chunk>2</Chunk><BadChunkSize>1</BadChunkSize>')
     })
 
     test('less or more than promised: IncompleteBody', async () => {

@@ -29,13 +29,16 @@ export async function* decodeChunks(
 ): AsyncGenerator<Buffer, ReadonlyMap<string, string>> {
   const input = bufferedInput(source)
   let previous = auth.signature
-  let short = false
-  for (;;) {
+  let before = MIN_CHUNK_BYTES
+  for (let number = 1; ; number++) {
     const { size, signature } = readChunkLine(await input.line(), signed)
-    if (size > 0 && short) {
-      throw new S3Error('InvalidChunkSizeError', 'Only the last chunk is allowed to have a size less than 8192 bytes')
+    if (size > 0 && before < MIN_CHUNK_BYTES) {
+      throw new S3Error('InvalidChunkSizeError', 'Only the last chunk is allowed to have a size less than 8192 bytes', {
+        Chunk: String(number),
+        BadChunkSize: String(before),
+      })
     }
-    short = size < MIN_CHUNK_BYTES
+    before = size
     const hash = signed ? createHash('sha256') : null
     yield* input.take(size, hash)
     if (hash !== null) {
