@@ -15,7 +15,7 @@ import { currentRows, type SelectedFile, UnbalancedBagSignal } from './current-r
 import { GivenUpSignal, type Intent } from './intent.ts'
 import { orderedRows } from './ordered-rows.ts'
 import { type RewrittenFiles, rewriteFiles } from './rewritten-files.ts'
-import { fileColumns, withheld } from './table-columns.ts'
+import { FIRST_COLUMN, fileColumns, withheld } from './table-columns.ts'
 
 export type MaintenanceOptions = {
   readonly store: ObjectStore
@@ -201,9 +201,10 @@ export async function chooseRows(
     changes: renewal.changes,
     through: renewal.at,
     ...(options.maxKeys === undefined ? {} : { maxKeys: options.maxKeys }),
-    open: async function* (file, names) {
-      const metadata = fileColumns({ versions }, file, schema)
-      const columns = [...metadata.slice(0, 4), ...names.flatMap((name) => metadata.find((column) => column.name === name) ?? [])]
+    open: async function* (file, names, needed) {
+      const all = fileColumns({ versions }, file, schema)
+      const metadata = all.slice(0, FIRST_COLUMN).map((column) => (needed ? column : { ...column, name: '', from: null }))
+      const columns = [...metadata, ...names.flatMap((name) => all.find((column) => column.name === name) ?? [])]
       for await (const batch of readColumnBatches({ store, file, columns, verify: false, signal })) {
         rows += batch.rows
         onProgress({ table, step: 'decide', rows: Math.min(rows, total), total })

@@ -23,8 +23,8 @@ export type CurrentRowsRequest = {
   readonly changes: readonly FileEntry[]
   /** Changes above this cut do not count. */
   readonly through: Position
-  /** Reads the metadata columns and these of a file, in this order. */
-  readonly open: (file: FileEntry, columns: readonly string[]) => AsyncGenerator<ColumnBatch>
+  /** Reads the metadata columns and these of a file, in this order; without `metadata` those are null and need not be read. */
+  readonly open: (file: FileEntry, columns: readonly string[], metadata: boolean) => AsyncGenerator<ColumnBatch>
   /** Default: `MAX_KEYS`. */
   readonly maxKeys?: number
 }
@@ -125,7 +125,7 @@ class Choice {
   /** Base rows whose key has a later change. */
   async #dropOvertaken(file: number, part: Part): Promise<void> {
     let first = 0
-    for await (const batch of this.#open(file)) {
+    for await (const batch of this.#open(file, this.#key.looksAtMetadata)) {
       for (let row = 0; row < batch.rows; row++) {
         const length = this.#key.write(batch, row)
         const hash = hashOf(this.#key.bytes, length)
@@ -226,8 +226,8 @@ class Choice {
     }
   }
 
-  #open(file: number): AsyncGenerator<ColumnBatch> {
-    return this.#request.open(this.#files[file] as FileEntry, this.#names)
+  #open(file: number, metadata = true): AsyncGenerator<ColumnBatch> {
+    return this.#request.open(this.#files[file] as FileEntry, this.#names, metadata)
   }
 
   #mark(file: number, keep: boolean): void {

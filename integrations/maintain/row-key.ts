@@ -49,6 +49,11 @@ export class RowKey {
     })
   }
 
+  /** Whether keys depend on positions and operations, too. */
+  get looksAtMetadata(): boolean {
+    return this.#parts.some(({ initial }) => initial !== null)
+  }
+
   /** Length of the key of the row. */
   write({ columns }: ColumnBatch, row: number): number {
     let at = 0

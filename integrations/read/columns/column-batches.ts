@@ -28,8 +28,8 @@ export type ReadColumnsOptions = {
 type Group = FileMetaData['row_groups'][number]
 
 /**
- * Yields every row of the file in order. The vectors are filled anew for each batch: what is kept must be copied. Memory: one
- * row group as stored, one page per column. Throws `CORRUPT` when the object is not the one that the log names, `FORMAT` when
+ * Yields every row of the file in order. The vectors are filled anew for each batch: what is kept must be copied. Memory: two
+ * row groups as stored, one page per column. Throws `CORRUPT` when the object is not the one that the log names, `FORMAT` when
  * it is no file of ours.
  */
 export async function* readColumnBatches(options: ReadColumnsOptions): AsyncGenerator<ColumnBatch> {
@@ -49,13 +49,23 @@ export async function* readColumnBatches(options: ReadColumnsOptions): AsyncGene
   const names = new Set(columns.map(({ name }) => name))
   const all = options.verify || metadata.schema.length - 1 <= names.size
   const checked = options.verify ? checksum(read) : null
-  for (const group of metadata.row_groups) {
+  const whole = all ? (checked ?? { take: read }) : null
+  const start = (group: Group | undefined) => {
+    const opened = group === undefined ? null : openGroup(options, metadata, group, whole)
+    // Whoever waits for it sees the error; nobody does when the reader stops early.
+    opened?.catch(() => undefined)
+    return opened
+  }
+  let next = start(metadata.row_groups[0])
+  for (const [index, group] of metadata.row_groups.entries()) {
     signal.throwIfAborted()
-    const readers = await openGroup(options, metadata, group, all ? (checked ?? { take: read }) : null)
+    const readers = (await next) ?? []
+    // The store works while rows are made of what it brought.
+    next = start(metadata.row_groups[index + 1])
     const rows = Number(group.num_rows)
-    for (let start = 0; start < rows; start += BATCH_ROWS) {
-      const count = Math.min(BATCH_ROWS, rows - start)
-      for (const [index, vector] of vectors.entries()) fill(vector, readers[index] ?? null, count, file.key)
+    for (let first = 0; first < rows; first += BATCH_ROWS) {
+      const count = Math.min(BATCH_ROWS, rows - first)
+      for (const [place, vector] of vectors.entries()) fill(vector, readers[place] ?? null, count, file.key)
       yield { rows: count, columns: vectors }
     }
   }

@@ -216,13 +216,16 @@ function appendBits(to: ColumnVector, { values, value, indices, validity, row }:
   }
 }
 
-/** From this length on a native copy is cheaper than a loop of bytes. */
-const NATIVE_COPY = 48
+/** From this length on a native copy is cheaper than a loop of words. */
+const NATIVE_COPY = 96
 
 function appendStrings(to: ColumnVector, page: Page, count: number): void {
   const { values, value, indices, validity, row } = page
   const { starts, ends, bytes } = values
   const gaps = page.nulls > 0
+  const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const lastWord = bytes.length - 8
+  let target = to.view
   let next = value
   let end = to.offsets[to.rows] as number
   for (let i = 0; i < count; i++) {
@@ -231,10 +234,14 @@ function appendStrings(to: ColumnVector, page: Page, count: number): void {
       next++
       const start = starts[from] as number
       const length = (ends[from] as number) - start
-      if (end + length + 64 > to.bytes.length) to.grow(end, length)
-      const target = to.bytes
-      if (length > NATIVE_COPY) target.set(bytes.subarray(start, start + length), end)
-      else for (let byte = 0; byte < length; byte++) target[end + byte] = bytes[start + byte] as number
+      if (to.grow(end, length)) target = to.view
+      if (length > NATIVE_COPY || start + length > lastWord) to.bytes.set(bytes.subarray(start, start + length), end)
+      else {
+        // Whole words, up to seven bytes past the end: both buffers have room there.
+        for (let done = 0; done < length; done += 8) {
+          target.setBigInt64(end + done, source.getBigInt64(start + done, true), true)
+        }
+      }
       end += length
     }
     to.offsets[to.rows + i + 1] = end

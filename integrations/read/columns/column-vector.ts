@@ -46,6 +46,7 @@ export class ColumnVector {
   /** Fixed widths: `capacity` values. Byte strings: grows. Bits: one per row. */
   bytes: Uint8Array
   int32: Int32Array
+  view: DataView
   readonly offsets: Int32Array
 
   constructor(type: LogicalType, capacity: number) {
@@ -57,6 +58,7 @@ export class ColumnVector {
     const buffer = new ArrayBuffer((size + SPARE_BYTES + 15) & ~15)
     this.bytes = new Uint8Array(buffer)
     this.int32 = new Int32Array(buffer)
+    this.view = new DataView(buffer)
     this.offsets = new Int32Array(this.width === 0 ? capacity + 2 : 0)
   }
 
@@ -69,15 +71,17 @@ export class ColumnVector {
     return this.nulls > 0 && (((this.validity[row >> 3] as number) >> (row & 7)) & 1) === 0
   }
 
-  /** Room for `extra` more bytes of strings behind the first `kept`. */
-  grow(kept: number, extra: number): void {
+  /** Room for `extra` more bytes of strings behind the first `kept`; true when the buffer is another one. */
+  grow(kept: number, extra: number): boolean {
     const needed = kept + extra + SPARE_BYTES
-    if (needed <= this.bytes.length) return
+    if (needed <= this.bytes.length) return false
     const buffer = new ArrayBuffer((Math.max(needed, this.bytes.length * 2) + 15) & ~15)
     const grown = new Uint8Array(buffer)
     grown.set(this.bytes.subarray(0, kept))
     this.bytes = grown
     this.int32 = new Int32Array(buffer)
+    this.view = new DataView(buffer)
+    return true
   }
 
   appendNulls(count: number): void {
