@@ -15,8 +15,8 @@ export const FILE_FORMS: readonly FileForm[] = ['csv', 'csv.gz', 'parquet']
 /** The form that a file's name tells; null when it tells none. */
 export function formOfName(name: string): FileForm | null {
   const lower = name.toLowerCase()
-  if (/\.(?:csv|tsv|txt)\.gz$/.test(lower)) return 'csv.gz'
-  if (/\.(?:csv|tsv|txt)$/.test(lower)) return 'csv'
+  if (lower.endsWith('.csv.gz')) return 'csv.gz'
+  if (lower.endsWith('.csv')) return 'csv'
   return lower.endsWith('.parquet') ? 'parquet' : null
 }
 

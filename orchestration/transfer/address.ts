@@ -1,4 +1,6 @@
 /** Where rows come from and go to, as one word on the command line. Pure. */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '../exit-codes.ts'
 
@@ -51,6 +53,7 @@ function objectAddress(text: string): Address {
 
 function filePath(text: string): string {
   const path = /^file:\/\/\//i.test(text) ? fileURLToPath(text) : text.slice('file:'.length)
+  if (/^~\//.test(path)) return join(homedir(), path.slice(2))
   if (path === '') throw new UsageError(`Address "${text}": expected a path behind "file:", such as file:members.csv`)
   return path
 }

@@ -123,8 +123,7 @@ async function openFileSource(
   const { address, options, closing } = request
   const file = closing.use(await openFile(address, session, signal))
   const magic = Buffer.from(await file.read(0, 4, signal)).toString('latin1')
-  if (magic.startsWith('ORC'))
-    throw new ConnectorError('UNSUPPORTED', `File "${file.name}" is ORC, which transfer does not read; it reads CSV and Parquet`)
+  refuseForeign(file.name, magic)
   const sha256 = request.hashed ? await hashOf(file, signal) : null
   if (magic !== 'PAR1') return openCsvSource(session, file, sha256, request, signal)
   refuseCsvOptions(options, `${fileName(address)} is Parquet`)
@@ -144,6 +143,28 @@ async function openFileSource(
     ),
   )
   return { reader, csv: null, sha256 }
+}
+
+/** First bytes of what is surely no CSV, and what to do about it. */
+const FOREIGN: readonly (readonly [string, string])[] = [
+  ['ORC', 'is ORC, which transfer does not read. Convert it to Parquet'],
+  ['PK\u0003\u0004', 'is a ZIP archive or an Excel workbook. Unpack it, or save the sheet as CSV'],
+  ['\u00d0\u00cf\u0011\u00e0', 'is an old Excel or Word file. Save the sheet as CSV'],
+  ['%PDF', 'is a PDF document'],
+  ['\u0028\u00b5\u002f\u00fd', 'is packed with zstd. Unpack it first; only gzip is unpacked on the way'],
+  ['BZh', 'is packed with bzip2. Unpack it first; only gzip is unpacked on the way'],
+  ['\u00fd7zX', 'is packed with xz. Unpack it first; only gzip is unpacked on the way'],
+  ['Obj\u0001', 'is Avro, which transfer does not read. Convert it to Parquet'],
+  ['ARRO', 'is an Arrow file, which transfer does not read. Convert it to Parquet'],
+  ['SQLi', 'is a SQLite database'],
+]
+
+function refuseForeign(name: string, magic: string): void {
+  const found = FOREIGN.find(([begin]) => magic.startsWith(begin))
+  if (found !== undefined) throw new ConnectorError('UNSUPPORTED', `File "${name}" ${found[1]}; transfer reads CSV and Parquet`)
+  if (/^\s*[[{]\s*["{[\r\n]/.test(magic)) {
+    throw new ConnectorError('UNSUPPORTED', `File "${name}" begins like JSON; transfer reads CSV and Parquet`)
+  }
 }
 
 async function openCsvSource(

@@ -255,3 +255,14 @@ test('a replication never takes over the log of transfers', async () => {
   const { code, stderr } = await run('run', 'books', '--once')
   expect([code, stderr]).toEqual([2, expect.stringContaining('holds tables that "portage transfer" made')])
 })
+
+test.each([
+  ['an Excel workbook', Buffer.from('PK\u0003\u0004rest'), 'a ZIP archive or an Excel workbook'],
+  ['JSON', Buffer.from('[{"a": 1}]'), 'begins like JSON'],
+  ['a zstd file', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0]), 'packed with zstd'],
+  ['a truncated Parquet file', Buffer.from('PAR1....'), 'cannot be read as Parquet'],
+])('%s is recognised and refused', async (_, bytes, message) => {
+  writeFileSync(place.path('x.csv'), bytes)
+  const { code, stderr } = await run('transfer', file('x.csv'), 'lake:x')
+  expect([code, stderr]).toEqual([1, expect.stringContaining(message)])
+})
