@@ -1,5 +1,6 @@
 /** Lists the bucket page by page. ListObjectsV2 answers in ascending order of UTF-8 bytes, a thousand keys at a time. */
 import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from '@aws-sdk/client-s3'
+import { ConnectorError } from '../errors.ts'
 import type { ObjectInfo } from '../ports.ts'
 import type { Bucket } from './bucket.ts'
 
@@ -13,11 +14,14 @@ export async function* listObjects(
 ): AsyncGenerator<ObjectInfo> {
   const after = options.after ?? ''
   let token: string | undefined
+  let last = ''
   do {
     const page = await readPage(bucket, prefix, { after, token, signal: options.signal })
     for (const { Key: encoded, Size: size, LastModified: modified } of page.Contents ?? []) {
       const inBucket = page.EncodingType === 'url' ? decode(encoded ?? '') : (encoded ?? '')
       const key = bucket.keyOf(inBucket)
+      if (isBefore(inBucket, last)) throw unordered(bucket, prefix)
+      last = inBucket
       // Consoles make "directories": empty objects that end in a slash.
       if (key === null || key === '' || key.endsWith('/') || RESERVED.test(key) || key <= after) continue
       yield { key, size: size ?? 0, modified: modified ?? new Date(0) }
@@ -47,6 +51,15 @@ function readPage(
   return bucket.attempts({ ...bucket.attempted('s3:ListBucket', subject), signal }, (abortSignal) =>
     bucket.client.send(new ListObjectsV2Command(input), { abortSignal }),
   )
+}
+
+/** In UTF-8; the order of UTF-16 differs beyond the basic plane. */
+const isBefore = (key: string, other: string): boolean => key < other && Buffer.compare(Buffer.from(key), Buffer.from(other)) < 0
+
+/** The newest commit is found by the order of keys. */
+function unordered(bucket: Bucket, prefix: string): ConnectorError {
+  const found = 'the store lists keys in another order than that of their bytes'
+  return new ConnectorError('UNSUPPORTED', `Listing of "${prefix}" in ${bucket.name}: ${found}. Use another store`)
 }
 
 /** S3 writes a space as `+`. */

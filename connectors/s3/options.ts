@@ -7,7 +7,11 @@ const PREFIX = /^[A-Za-z0-9._=%-]+(?:\/[A-Za-z0-9._=%-]+)*$/
 
 export const s3Options = z
   .strictObject({
-    bucket: z.string().regex(BUCKET, 'expected a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens'),
+    bucket: z
+      .string()
+      .regex(BUCKET, 'expected a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens')
+      // Amazon S3 User Guide, "Differences for directory buckets": listings are not in lexicographical order.
+      .refine((name) => !name.endsWith('--x-s3'), 'expected a general purpose bucket; directory buckets list keys in no order'),
     /** Everything of ours lies under it; keys of the store do not show it. */
     prefix: z.string().regex(PREFIX, 'expected /-separated names without a slash at either end').optional(),
     /** Default: AWS_REGION or the profile; `us-east-1` with an endpoint. */

@@ -149,7 +149,9 @@ describe('check of a bucket', () => {
   })
 })
 
-describe('a store that ignores If-None-Match', () => {
+const LISTING = `<ListBucketResult>${['b', 'a'].map((key) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`).join('')}</ListBucketResult>`
+
+describe('a store that ignores If-None-Match and lists as it likes', () => {
   let careless: Server
   const objects = new Map<string, { readonly body: Buffer; readonly token: string }>()
   beforeAll(async () => {
@@ -162,7 +164,7 @@ describe('a store that ignores If-None-Match', () => {
         if (request.method === 'PUT') objects.set(key, { body: Buffer.concat(chunks), token })
         if (request.method === 'POST') return void response.end('<DeleteResult/>')
         const found = objects.get(key)
-        if (/^\/careless\/?$/.test(key)) return void response.end('<ListBucketResult/>')
+        if (/^\/careless\/?$/.test(key)) return void response.end(LISTING)
         if (request.method === 'GET' && found === undefined) return void response.writeHead(404).end()
         response.end(request.method === 'GET' ? found?.body : undefined)
       })
@@ -186,6 +188,7 @@ describe('a store that ignores If-None-Match', () => {
       await expect(attempt()).rejects.toThrow(/ignores If-None-Match/)
     }
     expect([...objects.keys()].filter((key) => !key.includes('.tmp-portage'))).toEqual([])
+    await expect(keysOf(store, '')).rejects.toThrow('lists keys in another order')
     expect((await store.check(signal)).map(({ problem }) => problem)).toContain(
       'the store ignores If-None-Match: two writers could overwrite each other',
     )

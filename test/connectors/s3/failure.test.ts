@@ -156,6 +156,7 @@ describe('options', () => {
     expect(problems({})).toEqual([])
     expect(problems({ bucket: 'Lake_1' })).toEqual(['bucket'])
     expect(problems({ bucket: 's3://lake' })).toEqual(['bucket'])
+    expect(problems({ bucket: 'lake--eun1-az1--x-s3' })).toEqual(['bucket'])
   })
 
   test('take keys in pairs, and either keys or a profile', () => {
