@@ -29,6 +29,8 @@ export type Catalogue = {
   readonly tables: readonly SourceTable[]
   readonly at: Position
   readonly seen: ReadonlyMap<TableName, number>
+  /** A cut before which every change of shape is in it; null when none is known. */
+  readonly from: Position | null
 }
 
 export type SchemaKeeperOptions = {
@@ -106,10 +108,10 @@ export class SchemaKeeper {
     this.#forgetRemoved()
   }
 
-  async look(describe: () => Promise<Pick<Catalogue, 'tables' | 'at'>>): Promise<Catalogue> {
+  async look(describe: () => Promise<Pick<Catalogue, 'tables' | 'at'>>, from: Position | null = null): Promise<Catalogue> {
     const seen = new Map(this.#book.tables().map((table) => [table, this.#book.latest(table)?.version ?? 0]))
     const { tables, at } = await describe()
-    return { tables, at, seen }
+    return { tables, at, seen, from }
   }
 
   /**
@@ -120,12 +122,22 @@ export class SchemaKeeper {
     return this.#exclusive(() => this.#note(source, position, signal, rewritten))
   }
 
-  /** As `note`, for a table of a catalogue. One that has a newer version since the look began may have been seen before that. */
-  async noteSeen(source: SourceTable, { at, seen }: Catalogue, signal: AbortSignal, rewritten = false): Promise<void> {
+  /** As `note`, for a table of a catalogue, unless the look may be older than what the stream has shown of the table since. */
+  async noteSeen(source: SourceTable, catalogue: Catalogue, signal: AbortSignal, rewritten = false): Promise<void> {
     await this.#exclusive(async () => {
-      const newest = this.#book.latest(source.table)?.version ?? 0
-      if (newest === (seen.get(source.table) ?? 0)) await this.#note(source, at, signal, rewritten)
+      if (!this.#isOvertaken(source.table, catalogue)) await this.#note(source, catalogue.at, signal, rewritten)
     })
+  }
+
+  #isOvertaken(table: TableName, { seen, from }: Catalogue): boolean {
+    const latest = this.#book.latest(table)
+    if (latest === null || latest.version === seen.get(table)) return false
+    return from === null || latest.since >= from
+  }
+
+  /** Whether rows of this shape can be written: some version has a place for each column. */
+  covers(source: SourceTable): boolean {
+    return this.#book.covers(source)
   }
 
   async #note(source: SourceTable, position: Position, signal: AbortSignal, rewritten: boolean): Promise<void> {
@@ -156,12 +168,13 @@ export class SchemaKeeper {
    * are gone.
    */
   async noteCatalogue(catalogue: Catalogue, signal: AbortSignal): Promise<void> {
-    const { tables, at, seen } = catalogue
+    const { tables, at } = catalogue
     this.#forgetRemoved()
     for (const table of tables) {
       const known = this.#log.state().tables[table.table]
       const latest = this.#book.latest(table.table)
-      if (known === undefined || latest === null || at < latest.since || latest.version !== seen.get(table.table)) continue
+      if (known === undefined || latest === null || at < latest.since) continue
+      if (this.#isOvertaken(table.table, catalogue)) continue
       // A table that was gone and is back may have changed while nobody looked.
       const rewritten = rowsRewritten(known.storage, table) || known.gone !== null
       await this.noteSeen(table, catalogue, signal, rewritten)

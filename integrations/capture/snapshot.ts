@@ -73,6 +73,7 @@ async function copyGeneration(
   const lease = await leases.young()
   const source = described(lease, table)
   await schemas.noteSeen(source, lease.catalogue, signal)
+  requireVersion(schemas, source)
   const keyed = source.key.length > 0
   const pending = log.state().tables[table]?.pending ?? null
   const resumable = pending !== null && keyed && decodeTokens(pending.storage)?.storage === source.storage
@@ -145,6 +146,7 @@ async function copyChunk(context: SnapshotContext, job: ChunkJob, signal: AbortS
   const { table, chunk, held, generation, progress } = job
   const { position, token } = held.snapshot
   const rejects: Reject[] = []
+  requireVersion(schemas, table)
   const schema = schemas.versionFor(table)
   const rows = source.readChunk({ table, chunk, token, position, onReject: (reject) => rejects.push(reject) }, signal)
   const added = await lander.writeBase({ schema, generation, part: chunk.id }, progress.counting(rows), signal)
@@ -167,6 +169,12 @@ async function copyChunk(context: SnapshotContext, job: ChunkJob, signal: AbortS
     throw error
   }
   progress.chunkDone(rejects)
+}
+
+/** A look at the catalogue that the stream overtook may show a shape that was never recorded: another look tells. */
+function requireVersion(schemas: SchemaKeeper, source: SourceTable): void {
+  if (schemas.covers(source)) return
+  throw new ConnectorError('TABLE_REWRITTEN', `Table "${source.table}" changed its shape while it was looked at`)
 }
 
 function described(lease: Lease, table: TableName): SourceTable {
@@ -250,7 +258,8 @@ class SnapshotLeases implements AsyncDisposable {
     const snapshot = await source.holdSnapshot(this.#signal, (message) => emit({ kind: 'waiting', message }))
     try {
       // Described after the snapshot was taken: a column that a row of it shows is never missing from the description.
-      const catalogue = await schemas.look(() => source.describe(this.#signal))
+      // Whatever was committed before the snapshot is in a catalogue that is read after it.
+      const catalogue = await schemas.look(() => source.describe(this.#signal), snapshot.position)
       const { tables } = catalogue
       for (const table of tables) {
         if (schemas.latest(table.table) !== null) await schemas.noteSeen(table, catalogue, this.#signal)

@@ -57,6 +57,10 @@ export class TableBook {
     return evolution
   }
 
+  covers(source: SourceTable): boolean {
+    return this.#versions.get(source.table)?.some((schema) => covers(schema, source)) === true
+  }
+
   /** The version that rows of this shape are written under: the newest that has a place for each column. */
   versionFor(source: SourceTable): TableSchema {
     const version = this.#versions.get(source.table)?.findLast((schema) => covers(schema, source))
