@@ -21,7 +21,7 @@ export type Bucket = {
 
 export function openBucket(client: S3Client, options: S3Options, environment: Bucket['environment']): Bucket {
   const root = options.prefix === undefined ? '' : `${options.prefix}/`
-  const place = options.endpoint ?? 'Amazon S3'
+  const place = options.endpoint ?? (options.assume_role === undefined ? 'Amazon S3' : 'Amazon S3 or STS')
   return {
     client,
     options,
