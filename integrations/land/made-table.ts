@@ -54,7 +54,10 @@ export type Landing = {
   readonly token: string
 }
 
-/** Durable when it settles; before that nobody sees any of it, and a crash leaves files that the next claim sweeps. */
+/**
+ * Durable when it settles; before that nobody sees any of it, and a crash leaves files that the next claim sweeps. Throws `FENCED`
+ * when someone else claimed the log.
+ */
 export async function landRows(landing: Landing, signal: AbortSignal): Promise<Commit> {
   const { log, lander, made, replace, rows, at, source, token } = landing
   const before = log.state()
@@ -86,8 +89,12 @@ export async function landRows(landing: Landing, signal: AbortSignal): Promise<C
       added,
     }
     const draft = (state: LogState) => {
-      if (state.position !== before.position)
-        throw new ConnectorError('INTERNAL', `Table "${made.table}" was written by someone else meanwhile`)
+      if (state.claim !== log.writer || state.position !== before.position) {
+        throw new ConnectorError(
+          'FENCED',
+          `Table "${made.table}" was taken over by "${state.claim}". This process stops; of what it was writing nothing is visible`,
+        )
+      }
       return {
         kind: 'changes' as const,
         position: positionAt(place + 1),

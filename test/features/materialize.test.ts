@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { memoryServer } from '../../connectors/memory/connector.ts'
-import { definitionHash } from '../../features/canonical.ts'
+import { canonicalJson, definitionHash } from '../../features/canonical.ts'
+import type { Feature, FeatureView } from '../../features/definition.ts'
 import { clientLoans } from '../../features/views/client-loans.ts'
 import { main } from '../../orchestration/cli.ts'
 import { openTerminal, portage } from '../support/command-line.ts'
@@ -157,6 +158,72 @@ test('again and again, only what changed is written, and what is gone is taken o
   terminal.interrupt()
   expect(await ended).toBe(0)
   expect(terminal.stderr()).toContain('client_loans: stopped in good order')
+}, 120_000)
+
+test('a definition that changes brings its columns along, and says so in every row', async () => {
+  const history = loanHistory(memoryServer('materialize-changed').database, 5)
+  for (let step = 0; step < 40; step++) history.step()
+  using at = root('materialize-changed')
+  await at.replicate()
+  const shown = async (features: FeatureView['features']) => {
+    const names = new Set(features.map(({ name }) => name))
+    const nulls = Object.fromEntries(Object.entries(clientLoans.nulls).filter(([name]) => names.has(name)))
+    at.write('view.json', canonicalJson({ ...clientLoans, features, nulls }))
+    await at.run('features', 'materialize', at.path('view.json'), '--at', T)
+    return (await at.query('select * from features.client_loans order by entity')).map(
+      ({ as_of: _, position: __, definition: ___, ...rest }) => rest,
+    )
+  }
+  const [paid, days, rate] = clientLoans.features as readonly [Feature, Feature, Feature]
+  const before = await shown([paid, days])
+  expect(Object.keys(before[0] ?? {})).toEqual(['entity', paid.name, days.name])
+  const after = await shown([
+    rate,
+    {
+      name: paid.name,
+      value: { aggregate: 'sum', of: { rows: 'loan', where: [], happened: false, withinMs: null, of: null }, column: 'amount' },
+    },
+  ])
+  // Columns that stay keep their place.
+  expect(Object.keys(after[0] ?? {})).toEqual([
+    'entity',
+    paid.name,
+    rate.name,
+    `${rate.name}.numerator`,
+    `${rate.name}.denominator`,
+  ])
+  expect(String(after[0]?.[paid.name])).toMatch(/^\d+\.\d\d$/)
+  expect(await shown([paid, days])).toEqual(before)
+})
+
+test('of two writers of one table the later one stays; wrong wishes are told before anything is written', async () => {
+  const { database } = memoryServer('materialize-two')
+  const history = loanHistory(database, 6)
+  for (let step = 0; step < 20; step++) history.step()
+  using at = root('materialize-two')
+  const refused = async (...argv: string[]) => {
+    const { code, stderr } = await portage(['features', 'materialize', ...argv, ...at.args])
+    return [code, stderr] as const
+  }
+  expect(await refused('client_loans')).toEqual([1, expect.stringContaining('it has none yet')])
+  await at.replicate()
+  expect(await refused('client_loans', '--at', 'soon')).toEqual([2, expect.stringContaining('expected a time such as')])
+  expect(await refused('client_loans', '--every', '5')).toEqual([2, expect.stringContaining('expected a duration')])
+  expect(await refused('client_loans', '--at', T, '--every', '5s')).toEqual([2, expect.stringContaining('exclude each other')])
+  expect(await refused('member_risk')).toEqual([1, expect.stringContaining('needs one table "visits"')])
+  expect(existsSync(at.path('lake/raw/_portage/features_client_loans'))).toBe(false)
+
+  const terminal = openTerminal()
+  const ended = main(['features', 'materialize', 'client_loans', '--every', '100ms', '--json', ...at.args], terminal.io)
+  await expect.poll(() => terminal.stdout(), { timeout: 30_000 }).toContain('"commit"')
+  await at.run('features', 'materialize', 'client_loans', '--at', T)
+  for (let step = 0; step < 20; step++) history.step()
+  await at.replicate()
+  expect(await ended).toBe(1)
+  expect(terminal.stderr()).toContain('was taken over by')
+  expect(new Set((await at.query('select as_of from features.client_loans')).map(({ as_of }) => instantOf(as_of)))).toEqual(
+    new Set([BOOK_DAY]),
+  )
 }, 120_000)
 
 test('killed at any moment, the table is what it was or what it becomes, and the next turn puts it right', async () => {

@@ -1,9 +1,14 @@
-"""Reads ORC files with Spark (Java) and compares each with the Arrow file beside it, value by value. One JSON line per file."""
+"""
+Reads ORC files with Spark (Java) and compares each with an Arrow file, value by value. One JSON line per file. The argument is a
+JSON file: lists of {path, arrow, predicates}; the files of one list have one schema and are read by one Spark job.
+"""
+import functools
 import json
 import struct
 import sys
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.ipc as ipc
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
@@ -60,32 +65,67 @@ def selected(field):
     return f.col(name)
 
 
-for path in sys.argv[1:]:
-    expected = ipc.open_file(path.replace('.orc', '.arrow')).read_all()
-    frame = spark.read.orc(path)
-    rows = frame.select([selected(field) for field in frame.schema.fields]).collect()
-    columns = {}
-    for i, name in enumerate(expected.column_names):
-        mine = arrow_values(expected[name])
-        theirs = [plain(row[i]) for row in rows]
-        equal = sum(1 for a, b in zip(mine, theirs) if a == b) if len(mine) == len(theirs) else 0
-        columns[name] = [len(mine), equal]
+@functools.lru_cache(maxsize=4)
+def expected_table(path):
+    return ipc.open_file(path).read_all()
+
+
+def bits(column):
+    """The column so that equal means equal: floats by their bits, times as their numbers."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    kind = array.type
+    if pa.types.is_timestamp(kind):
+        return array.cast(pa.int64())
+    if pa.types.is_date(kind):
+        return array.cast(pa.int32())
+    if pa.types.is_float64(kind):
+        return array.view(pa.int64())
+    return array.view(pa.int32()) if pa.types.is_float32(kind) else array
+
+
+def equal_values(mine, theirs):
+    if len(mine) != len(theirs):
+        return 0
+    a, b = bits(mine), bits(theirs)
+    try:
+        if a.equals(b.cast(a.type)):
+            return len(mine)
+    except pa.ArrowException:
+        pass
+    return sum(1 for x, y in zip(arrow_values(mine), [plain(y) for y in b.to_pylist()]) if x == y)
+
+
+def filtered(frame):
+    """Row groups are skipped by our statistics, and every column's streams are entered at our positions."""
+    every = [selected(field) for field in frame.schema.fields]
     counts = {}
-    if len(rows) > 20000:
-        # Row groups are skipped by our statistics, and every column's streams are entered at our positions.
-        every = [selected(field) for field in frame.schema.fields]
-        for predicate in PREDICATES:
-            found = []
-            for pushed in ['true', 'false']:
-                spark.conf.set('spark.sql.orc.filterPushdown', pushed)
-                found.append([plain(tuple(row)) for row in frame.where(predicate).select(every).collect()])
-            counts[predicate] = [len(found[0]), len(found[1]), found[0] == found[1]]
-        spark.conf.set('spark.sql.orc.filterPushdown', 'true')
-    print(json.dumps({
-        'path': path,
-        'rows': [expected.num_rows, len(rows)],
-        'types': {field.name: field.dataType.simpleString() for field in frame.schema.fields},
-        'columns': columns,
-        'predicates': counts,
-    }))
+    for predicate in PREDICATES:
+        found = []
+        for pushed in ['true', 'false']:
+            spark.conf.set('spark.sql.orc.filterPushdown', pushed)
+            found.append([plain(tuple(row)) for row in frame.where(predicate).select(every).collect()])
+        counts[predicate] = [len(found[0]), len(found[1]), found[0] == found[1]]
+    spark.conf.set('spark.sql.orc.filterPushdown', 'true')
+    return counts
+
+
+with open(sys.argv[1], encoding='utf-8') as file:
+    jobs = json.load(file)
+for job in jobs:
+    frame = spark.read.orc([each['path'] for each in job])
+    values = frame.select([selected(field) for field in frame.schema.fields] + [f.input_file_name().alias('_file')]).toArrow()
+    names = values['_file'].combine_chunks().dictionary_encode()
+    files = {name.split('://')[-1]: index for index, name in enumerate(names.dictionary.to_pylist())}
+    for each in job:
+        expected = expected_table(each['arrow'])
+        index = files.get(each['path'], -1)
+        rows = values.filter(pc.equal(names.indices, index))
+        schema = spark.read.orc(each['path']).schema
+        print(json.dumps({
+            'path': each['path'],
+            'rows': [expected.num_rows, rows.num_rows],
+            'types': {field.name: field.dataType.simpleString() for field in schema.fields},
+            'columns': {name: [expected.num_rows, equal_values(expected[name], rows[name])] for name in expected.column_names},
+            'predicates': filtered(spark.read.orc(each['path'])) if each['predicates'] else {},
+        }))
 spark.stop()
