@@ -1,6 +1,7 @@
 /** The S3 endpoint of `portage dev up`: on a directory of the state, loopback only, with keys of its own. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { ConnectorError } from '../../connectors/errors.ts'
 import { DEV_S3_FILES } from './sample-config.ts'
 
 export const DEV_BUCKET = 'lake'
@@ -15,6 +16,8 @@ export type DevS3 = AsyncDisposable & {
 /**
  * Starts the endpoint and writes its URL and keys into files, readable by this user only. Keys that are there already are
  * used: those of an earlier start, or one's own. The endpoint keeps its objects between starts.
+ *
+ * @throws ConnectorError `UNAVAILABLE` when the port is taken.
  */
 export async function startDevS3(state: string, port: number | undefined): Promise<DevS3> {
   // The one piece of the test support that ships: tests and users must have the same endpoint.
@@ -35,6 +38,13 @@ export async function startDevS3(state: string, port: number | undefined): Promi
     secretAccessKey: kept(files.secretAccessKey, fresh.secretAccessKey),
     buckets: [DEV_BUCKET],
     ...(port === undefined ? {} : { port }),
+  }).catch((cause: unknown) => {
+    if (port === undefined || !hasCode(cause, 'EADDRINUSE')) throw cause
+    throw new ConnectorError(
+      'UNAVAILABLE',
+      `S3 endpoint: port ${port} of 127.0.0.1 is taken by another program. Leave out --s3-port, or name another`,
+      { cause },
+    )
   })
   writeFileSync(files.url, `${endpoint.url}\n`, { mode: 0o600 })
   return { url: endpoint.url, region: endpoint.region, files, [Symbol.asyncDispose]: () => endpoint.close() }
@@ -46,7 +56,11 @@ function kept(path: string, text: string): string {
     writeFileSync(path, `${text}\n`, { mode: 0o600, flag: 'wx' })
     return text
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    if (!hasCode(error, 'EEXIST')) throw error
     return readFileSync(path, 'utf8').trim()
   }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
 }

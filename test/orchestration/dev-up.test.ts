@@ -27,7 +27,7 @@ test('dev up starts both servers, writes a configuration that works with the lak
   const secret = readFileSync(directory.path('state', 'dev', 's3.secret-access-key'), 'utf8').trim()
   expect(terminal.stdout() + terminal.stderr()).not.toContain(secret)
   expect(terminal.stdout()).toMatch(/secret_access_key: \$\{file:\.\.\/state\/dev\/s3\.secret-access-key\}/)
-})
+}, 180_000)
 
 test('the endpoint keeps its keys and objects between starts, takes given keys, and its files are for their owner only', async () => {
   using directory = scratch()
@@ -50,4 +50,6 @@ test('the endpoint keeps its keys and objects between starts, takes given keys, 
   }
   await using third = await startDevS3(directory.dir, undefined)
   expect(read(third.files.accessKeyId)).toBe('AKIAGIVEN\n')
+  using other = scratch()
+  await expect(startDevS3(other.dir, Number(new URL(third.url).port))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
 })

@@ -194,7 +194,7 @@ test('kill -9 in the middle of writes: what was answered is there, what was not 
   }
   expect(dataFiles(directory)).toHaveLength(listed.length)
   client.destroy()
-})
+}, 180_000)
 
 test('objects pass through in pieces: 400 MB up and down within 200 MB of memory', async () => {
   using directory = scratch()
@@ -226,7 +226,7 @@ test('objects pass through in pieces: 400 MB up and down within 200 MB of memory
   served.child.kill('SIGUSR2')
   expect(Number(await served.line())).toBeLessThan(200 * 1024)
   client.destroy()
-})
+}, 180_000)
 
 test('a closed endpoint answers nothing and lets go of its port', async () => {
   using directory = scratch()

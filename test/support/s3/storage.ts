@@ -233,12 +233,11 @@ async function lock(path: string): Promise<() => Promise<void>> {
     try {
       await writeFile(path, String(process.pid), { flag: 'wx', mode: 0o600 })
       return () => rm(path, { force: true })
-    } catch (cause) {
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
       const holder = Number(await readFile(path, 'utf8').catch(() => ''))
       if (isAlive(holder)) {
-        throw new Error(`"${path}" is held by process ${holder}. Stop it, or delete the file if that is another program`, {
-          cause,
-        })
+        throw new Error(`"${path}" is held by process ${holder}. Stop it, or delete the file if that is another program`)
       }
       await rm(path, { force: true })
     }
