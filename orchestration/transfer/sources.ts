@@ -10,6 +10,7 @@ import { hashOfParts } from '../../integrations/transfer/content-hash.ts'
 import { type CsvReader, openCsvReader } from '../../integrations/transfer/csv/csv-reader.ts'
 import { openFileWriter } from '../../integrations/transfer/file-writers.ts'
 import { openLakeReader } from '../../integrations/transfer/lake-reader.ts'
+import { refuseNanoseconds } from '../../integrations/transfer/parquet-nanoseconds.ts'
 import { UsageError } from '../exit-codes.ts'
 import type { Session } from '../session.ts'
 import { VERSION } from '../version.ts'
@@ -142,6 +143,7 @@ async function openFileSource(
       signal,
     ),
   )
+  if (!options.dryRun) await refuseNanoseconds(file, columns, signal)
   return { reader, csv: null, sha256 }
 }
 
