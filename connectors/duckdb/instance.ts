@@ -79,9 +79,10 @@ export function statementError(subject: string, cause: unknown): ConnectorError 
   if (/no space left|disk quota|could not write all bytes/i.test(message)) {
     return new ConnectorError('FULL', `DuckDB found no room on disk: ${subject}. Free space and run it again`, { cause })
   }
-  if (/cannot open file|no files found/i.test(message)) {
-    const cure = 'Run "portage register <integration> --repair"; when it finds the file gone as well, it names it'
-    return new ConnectorError('NOT_FOUND', `DuckDB did not find a file of the lake: ${subject}. ${cure}`, { cause })
+  const gone = /(?:cannot open file|no files found that match the pattern) "([^"]*)"/i.exec(message)?.[1]
+  if (gone !== undefined) {
+    const cure = 'Run "portage register <integration> --repair"; when the lake lacks it as well, that names it'
+    return new ConnectorError('NOT_FOUND', `DuckDB did not find the file "${gone}": ${subject}. ${cure}`, { cause })
   }
   return new ConnectorError('STATEMENT', `DuckDB refused a statement: ${subject}`, { cause })
 }
