@@ -84,3 +84,19 @@ export function totalRows(sums: BucketSums): bigint {
 export function digitsFor(rows: number): number {
   return Math.min(MAX_DIGITS, Math.max(1, Math.ceil(Math.log2(Math.max(1, rows / 1000)) / 4)))
 }
+
+/** Rows that are looked at one by one. */
+const MAX_LOOKED_AT = 100_000
+
+/** The first buckets, up to so many rows but at least one, and the others. */
+export function firstBuckets(
+  differing: readonly string[],
+  rowsOf: (bucket: string) => number,
+): { readonly buckets: readonly string[]; readonly rest: readonly string[] } {
+  let rows = 0
+  const stop = differing.findIndex((bucket, index) => {
+    rows += rowsOf(bucket)
+    return index > 0 && rows > MAX_LOOKED_AT
+  })
+  return stop < 0 ? { buckets: differing, rest: [] } : { buckets: differing.slice(0, stop), rest: differing.slice(stop) }
+}

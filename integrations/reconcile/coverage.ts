@@ -20,7 +20,7 @@ export type CoverageOptions = {
 
 const POLL_MS = 250
 /** A run that starts again or is taken over leaves its slot for a moment. */
-const ABSENCE_MS = 2_000
+const ABSENCE_MS = 1_000
 
 /** Follows the log of one integration forward. */
 export class Coverage {
@@ -63,7 +63,12 @@ export class Coverage {
       absentSince = active === true ? null : (absentSince ?? now)
       if (active === true) this.#alone = false
       const patience = this.#alone ? 0 : ABSENCE_MS
-      if (absentSince !== null && now - absentSince >= patience) return await this.#withoutRun(state, cut, signal)
+      if (absentSince !== null && now - absentSince >= patience) {
+        if (await this.#standsWithoutRun(state, cut, signal)) return state
+        // Somebody has taken the slot meanwhile.
+        this.#alone = false
+        absentSince = null
+      }
       if (now - moved > patienceMs) throw this.#standing(state)
       if (!told && !this.#alone) onWait('waiting for the lake to reach the position')
       told = true
@@ -71,8 +76,8 @@ export class Coverage {
     }
   }
 
-  /** Nobody follows: the lake is still right when nothing has changed since. */
-  async #withoutRun(state: LogState, cut: Position, signal: AbortSignal): Promise<LogState> {
+  /** Nobody follows: the lake is still right when nothing has changed since. False: somebody follows after all. */
+  async #standsWithoutRun(state: LogState, cut: Position, signal: AbortSignal): Promise<boolean> {
     const { lake, onWait } = this.#options
     const cure =
       `Run "portage run ${lake.integration} --until-current", or keep "portage run ${lake.integration}" running, ` +
@@ -85,7 +90,8 @@ export class Coverage {
     }
     if (!this.#alone) onWait('no run is active: looking whether the source has changed since the newest commit')
     this.#alone = true
-    if (await this.#isIdle(state.position, cut, signal)) return state
+    const idle = await this.#isIdle(state.position, cut, signal)
+    if (idle !== false) return idle === true
     throw new ConnectorError(
       'SOURCE_SETUP',
       `Integration "${lake.integration}" is not running, and the source has changed since commit ${state.number}: ` +
@@ -93,8 +99,11 @@ export class Coverage {
     )
   }
 
-  /** Reads the log from the lake's position without acknowledging anything: true when it holds no change before the cut. */
-  async #isIdle(from: Position, cut: Position, signal: AbortSignal): Promise<boolean> {
+  /**
+   * Reads the log from the lake's position without acknowledging anything: true when it holds no change before the cut, null
+   * when somebody else reads it.
+   */
+  async #isIdle(from: Position, cut: Position, signal: AbortSignal): Promise<boolean | null> {
     await using probe = await this.#options.openSource()
     const { tables } = await probe.describe(signal)
     const flush = { intervalMs: 200, rows: 1, bytes: 1 }
@@ -107,6 +116,10 @@ export class Coverage {
         if (set.cut !== null && set.cut >= cut) return true
       }
       return false
+    } catch (error) {
+      const busy = error instanceof ConnectorError && (error.code === 'SLOT_IN_USE' || error.code === 'UNAVAILABLE')
+      if (busy && !signal.aborted) return null
+      throw error
     } finally {
       stop.abort()
     }

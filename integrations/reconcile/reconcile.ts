@@ -60,7 +60,7 @@ export async function reconcile(options: ReconcileOptions, signal: AbortSignal):
     },
     loaded,
   )
-  const names = options.tables ?? (Object.keys(loaded.state.tables).toSorted() as TableName[])
+  const names = options.tables ?? (await everyTable(loaded.state, source, signal))
   const work = names.map(
     (table) => new TableWork(table, { ...options, onRows: (side, rows) => onEvent({ kind: 'rows', table, side, rows }) }),
   )
@@ -91,6 +91,12 @@ export async function reconcile(options: ReconcileOptions, signal: AbortSignal):
     tables,
     seconds: (environment.now().getTime() - started) / 1000,
   }
+}
+
+/** Tables of the log and of the source: what only one of them has is a finding. */
+async function everyTable(state: LogState, source: Source, signal: AbortSignal): Promise<readonly TableName[]> {
+  const { tables } = await source.describe(signal)
+  return [...new Set([...(Object.keys(state.tables) as TableName[]), ...tables.map(({ table }) => table)])].toSorted()
 }
 
 async function refuseStrangers(state: LogState, { lake, source }: ReconcileOptions, signal: AbortSignal): Promise<void> {

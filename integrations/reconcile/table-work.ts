@@ -8,7 +8,8 @@ import { ConnectorError } from '../../connectors/errors.ts'
 import type { HeldSnapshot, ObjectStore, Source } from '../../connectors/ports.ts'
 import type { LogState } from '../land/log/commit.ts'
 import type { LakePlace } from '../land/log/keys.ts'
-import { type BucketSums, bucketName, differingBuckets, digitsFor, totalRows } from './bucket-sums.ts'
+import { bothOf } from './both-of.ts'
+import { type BucketSums, bucketName, differingBuckets, digitsFor, firstBuckets, totalRows } from './bucket-sums.ts'
 import { asEnginesCompare, type ComparedTable, comparedTable } from './compared-table.ts'
 import { differenceOf, differingKeys, type RowDifference } from './drill-down.ts'
 import { checkBytes, checkFiles, filesOf } from './file-check.ts'
@@ -69,8 +70,15 @@ export type LakeSums = {
 
 type Phase =
   | { readonly kind: 'sums' }
-  | { readonly kind: 'prints'; readonly buckets: readonly string[] }
-  | { readonly kind: 'rows'; readonly keys: readonly string[]; readonly since: Position; readonly round: number }
+  | { readonly kind: 'prints'; readonly buckets: readonly string[]; readonly rest: readonly string[] }
+  | {
+      readonly kind: 'rows'
+      readonly keys: readonly string[]
+      /** Differing buckets that nobody has looked into. */
+      readonly rest: readonly string[]
+      readonly since: Position
+      readonly round: number
+    }
   | { readonly kind: 'done' }
 
 export class TableWork {
@@ -82,6 +90,7 @@ export class TableWork {
   #sizes: ReadonlyMap<string, number> = new Map()
   #confirmed: RowDifference[] = []
   #more = 0
+  #bucketRows: (bucket: string) => number = () => 0
   moving = 0
   skipped: string | null = null
   position: Position | null = null
@@ -129,7 +138,7 @@ export class TableWork {
           await this.#sum(moment, ready, signal)
           return
         case 'prints':
-          await this.#print(moment, ready, this.#phase.buckets, signal)
+          await this.#print(moment, ready, this.#phase, signal)
           return
         case 'rows':
           await this.#confirm(moment, ready, this.#phase, signal)
@@ -154,6 +163,7 @@ export class TableWork {
 
   #ready({ state, tables, cut }: Moment): Ready | { readonly reason: string } {
     const [source, landed] = [tables.get(this.table), state.tables[this.table]]
+    if (source === undefined && landed?.gone !== undefined && landed.gone !== null) this.#retries = MAX_RETRIES
     if (source === undefined) return { reason: 'the source no longer has it' }
     if (landed === undefined) return { reason: 'the lake does not have it yet' }
     const comparable = comparedTable(source, landed.schema)
@@ -219,7 +229,14 @@ export class TableWork {
         }
       : null
     const buckets = differingBuckets(source, lakeSums)
-    this.#phase = buckets.length === 0 ? { kind: 'done' } : { kind: 'prints', buckets }
+    this.#bucketRows = (bucket) => Number(maxOf(source.get(bucket)?.rows, lakeSums.get(bucket)?.rows))
+    this.#lookInto(buckets)
+  }
+
+  /** As many buckets as can be held, and more when nothing is found in them. */
+  #lookInto(differing: readonly string[]): void {
+    const { buckets, rest } = firstBuckets(differing, this.#bucketRows)
+    this.#phase = buckets.length === 0 ? { kind: 'done' } : { kind: 'prints', buckets, rest }
   }
 
   async #sourceSums(
@@ -256,7 +273,7 @@ export class TableWork {
   async #print(
     moment: Moment,
     { compared, view, indexes }: Ready,
-    buckets: readonly string[],
+    { buckets, rest }: Extract<Phase, { kind: 'prints' }>,
     signal: AbortSignal,
   ): Promise<void> {
     const { store } = this.#options
@@ -270,17 +287,17 @@ export class TableWork {
       signal,
     )
     const differing = differingKeys(expected.prints, found.prints)
-    // Where not all could be held, which ones were is chance: a key of one side may stand among the skipped of the other.
     const keys = differing.slice(0, MAX_ROWS)
     this.#more = Math.max(0, differing.length - keys.length)
-    this.#phase = keys.length === 0 ? { kind: 'done' } : { kind: 'rows', keys, since: moment.cut, round: 1 }
+    if (keys.length === 0) this.#lookInto(rest)
+    else this.#phase = { kind: 'rows', keys, rest, since: moment.cut, round: 1 }
   }
 
   /** Looks again at the keys that differed; at those only. */
   async #confirm(
     moment: Moment,
     { compared, view, indexes }: Ready,
-    { keys, since, round }: Extract<Phase, { kind: 'rows' }>,
+    { keys, rest, since, round }: Extract<Phase, { kind: 'rows' }>,
     signal: AbortSignal,
   ): Promise<void> {
     const { store } = this.#options
@@ -302,11 +319,17 @@ export class TableWork {
       else this.#confirmed.push(difference)
     }
     if (pending.length > 0 && round < MAX_CONFIRMATIONS) {
-      this.#phase = { kind: 'rows', keys: pending, since: moment.cut, round: round + 1 }
+      this.#phase = { kind: 'rows', keys: pending, rest, since: moment.cut, round: round + 1 }
       return
     }
-    this.moving = pending.length
+    this.moving += pending.length
+    if (this.#confirmed.length === 0) {
+      this.#more = 0
+      this.#lookInto(rest)
+      return
+    }
     await this.#judgeFiles(moment, signal)
+    this.#more += rest.length
     this.#phase = { kind: 'done' }
   }
 
@@ -329,34 +352,12 @@ type Ready = {
   readonly indexes: readonly number[]
 }
 
+const maxOf = (a = 0n, b = 0n): bigint => (a > b ? a : b)
+
 /** Whole buckets, the first ones: hashes have no favourites. */
 function sampled(sample: number, digits: number): { readonly digits: number; readonly prefixes: readonly string[] | null } {
   if (sample >= 1) return { digits, prefixes: null }
   const fine = Math.max(2, digits)
   const count = Math.max(1, Math.round(sample * 16 ** fine))
   return { digits: fine, prefixes: Array.from({ length: count }, (_, bucket) => bucketName(bucket, fine)) }
-}
-
-/** Both at once; the first failure ends the other. */
-async function bothOf<A, B>(
-  first: (signal: AbortSignal) => Promise<A>,
-  second: (signal: AbortSignal) => Promise<B>,
-  signal: AbortSignal,
-): Promise<[A, B]> {
-  const stop = new AbortController()
-  const either = AbortSignal.any([signal, stop.signal])
-  const failures: unknown[] = []
-  const guarded = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-    try {
-      return await work(either)
-    } catch (error) {
-      failures.push(error)
-      stop.abort()
-      throw error
-    }
-  }
-  const settled = await Promise.allSettled([guarded(first), guarded(second)])
-  const [a, b] = settled
-  if (a.status === 'fulfilled' && b.status === 'fulfilled') return [a.value, b.value]
-  throw failures[0]
 }

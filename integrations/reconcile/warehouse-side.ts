@@ -5,7 +5,7 @@ import type { Environment, ObjectStore, TableRegistration, Warehouse } from '../
 import type { LakePlace } from '../land/log/keys.ts'
 import { loadState } from '../land/log/read.ts'
 import { registrationOf } from '../register/registration.ts'
-import { differingBuckets, totalRows } from './bucket-sums.ts'
+import { differingBuckets, firstBuckets, totalRows } from './bucket-sums.ts'
 import { differenceOf, differingKeys } from './drill-down.ts'
 import { scanLake } from './lake-rows.ts'
 import type { SideReport } from './report.ts'
@@ -107,8 +107,9 @@ export async function compareWarehouse(
     const floats = prefixes === null ? differingFloats(lakeSums, await warehouseFloats(table, signal)) : []
     const buckets = differingBuckets(lakeSums.sums, sums)
     if (buckets.length === 0) return { ...about, rows, floats, verdict: floats.length > 0 ? 'different' : 'equal' }
-    const found = await drillDown(table, options, lakeSums, { buckets, rendered }, signal)
-    return { ...about, rows, floats, ...found, verdict: 'different' }
+    const first = firstBuckets(buckets, (bucket) => Number(sums.get(bucket)?.rows ?? lakeSums.sums.get(bucket)?.rows ?? 0n))
+    const { differences, more } = await drillDown(table, options, lakeSums, { buckets: first.buckets, rendered }, signal)
+    return { ...about, rows, floats, differences, more: more + first.rest.length, verdict: 'different' }
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof ConnectorError) || error.recovery === 'retry') throw error
