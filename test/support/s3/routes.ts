@@ -97,7 +97,14 @@ const PRESIGNED = new Set([
   'X-Amz-Security-Token',
   'X-Amz-Content-Sha256',
 ])
-const ANY_HEADER = ['x-amz-date', 'x-amz-content-sha256', 'x-amz-security-token', 'x-amz-user-agent', 'x-amz-te']
+const ANY_HEADER = [
+  'x-amz-api-version',
+  'x-amz-date',
+  'x-amz-content-sha256',
+  'x-amz-security-token',
+  'x-amz-user-agent',
+  'x-amz-te',
+]
 
 function route(
   method: string,

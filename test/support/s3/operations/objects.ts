@@ -109,7 +109,8 @@ async function look(service: Service, request: S3Request): Promise<Looked> {
   const asked = rangeText === undefined ? null : readRange(rangeText, object.size)
   const range = part?.range ?? asked ?? { start: 0, end: object.size }
   const partial = asked !== null || (part !== null && object.size > 0)
-  const mode = header(request, 'x-amz-checksum-mode')
+  // The SDK for C++ writes it in lower case.
+  const mode = header(request, 'x-amz-checksum-mode')?.toUpperCase() ?? null
   if (mode !== null && mode !== 'ENABLED')
     throw invalidArgument('x-amz-checksum-mode must be ENABLED', 'x-amz-checksum-mode', mode)
   const whole = range.start === 0 && range.end === object.size
