@@ -2,7 +2,7 @@
  * Compaction of one table beside a running capture: small change files become larger ones, and the base is renewed. Nothing is
  * deleted: files that are no longer live stay until `vacuum`, for readers of earlier commits.
  */
-import type { TableName, TableSchema } from '../../connectors/change.ts'
+import type { Op, TableName, TableSchema } from '../../connectors/change.ts'
 import type { Environment, ObjectStore } from '../../connectors/ports.ts'
 import type { FileFormat } from '../land/data-file.ts'
 import type { FileWriterOptions } from '../land/file-writer.ts'
@@ -10,6 +10,7 @@ import type { FileEntry, LogState, TableCommit } from '../land/log/commit.ts'
 import { baseKey, changesKey } from '../land/log/keys.ts'
 import type { CommitLog } from '../land/log/log.ts'
 import { type ColumnBatch, readColumnBatches } from '../read/columns/column-batches.ts'
+import { ColumnVector } from '../read/columns/column-vector.ts'
 import { type CompactionPolicy, type MergeGroup, planCompaction, type Renewal, renewalAt } from './compaction-plan.ts'
 import { currentRows, type SelectedFile, UnbalancedBagSignal } from './current-rows.ts'
 import { GivenUpSignal, type Intent } from './intent.ts'
@@ -215,12 +216,13 @@ export async function chooseRows(
   })
 }
 
+/** The chosen rows as they are; `op`: with this operation instead of their own. */
 export async function copyChosen(
   table: TableName,
   schema: TableSchema,
   chosen: readonly SelectedFile[],
   target: RewrittenFiles,
-  options: MaintenanceOptions,
+  options: MaintenanceOptions & { readonly op?: Op },
 ): Promise<void> {
   const total = chosen.reduce((sum, { file }) => sum + file.rows, 0)
   let done = 0
@@ -231,7 +233,8 @@ export async function copyChosen(
       continue
     }
     let first = 0
-    for await (const batch of openFile(table, file, schema, options)) {
+    for await (const stored of openFile(table, file, schema, options)) {
+      const batch = options.op === undefined ? stored : withOperation(stored, options.op)
       if (picked.length < batch.rows) picked = new Int32Array(batch.rows)
       let count = 0
       for (let row = 0; row < batch.rows; row++) {
@@ -246,6 +249,14 @@ export async function copyChosen(
       await options.intent.keepAlive(options.signal)
     }
   }
+}
+
+function withOperation({ rows, columns }: ColumnBatch, op: Op): ColumnBatch {
+  const [own, ...others] = columns
+  if (own === undefined) return { rows, columns }
+  const operations = new ColumnVector(own.type, Math.max(8, rows))
+  operations.appendText(op, rows)
+  return { rows, columns: [operations, ...others] }
 }
 
 type OpenTarget = (target: {

@@ -2,7 +2,7 @@
  * Lets a table's history begin later: its base becomes the current rows at that cut, changes at or below it are no longer live.
  * Rows as of any later position stay what they are. Files stay until vacuum.
  */
-import type { Position, TableName } from '../../connectors/change.ts'
+import { OPS, type Position, type TableName } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { Commit, FileEntry, TableState } from '../land/log/commit.ts'
 import { changesDateOf } from '../land/log/keys.ts'
@@ -100,7 +100,8 @@ async function moveBase(table: TableName, state: TableState, cut: Position, opti
       const chosen = await chooseRows(table, schema, renewal, options)
       const inputs = chosen.map(({ file }) => file)
       const target = open({ schema, part: 'base', date: null, inputs, boundary: cut })
-      await copyChosen(table, schema, chosen, target, options)
+      // Whoever tells base rows from changes in the history does so by their operation.
+      await copyChosen(table, schema, chosen, target, { ...options, op: OPS.snapshot })
       const base = await target.close()
       const younger = await withoutOlder(table, state, cut, options, open)
       const added = [...base, ...younger.added]

@@ -91,6 +91,20 @@ export class ColumnVector {
     this.nulls += count
   }
 
+  /** The same text in `count` rows. */
+  appendText(text: string, count: number): void {
+    const bytes = Buffer.from(text)
+    fillBits(this.validity, this.rows, count, 1)
+    let end = this.offsets[this.rows] as number
+    this.grow(end, bytes.length * count)
+    for (let i = 0; i < count; i++) {
+      this.bytes.set(bytes, end)
+      end += bytes.length
+      this.offsets[this.rows + i + 1] = end
+    }
+    this.rows += count
+  }
+
   /** Rows [from, to) of a column of the same type. */
   appendRange(source: ColumnVector, from: number, to: number): void {
     const count = to - from
