@@ -88,7 +88,7 @@ async function leftovers(bucket: Bucket, signal: AbortSignal): Promise<readonly 
     )
     const old = open.filter(({ Initiated: initiated }) => initiated !== undefined && initiated.getTime() < before).length
     if (old === 0) return []
-    const problem = `holds ${old} multipart uploads that nobody finished for a day`
+    const problem = `holds ${old} multipart ${old === 1 ? 'upload' : 'uploads'} that nobody finished for a day`
     const cure = 'give the bucket a lifecycle rule AbortIncompleteMultipartUpload'
     return [{ severity: 'warning', subject: bucket.name, problem, cure }]
   } catch (error) {

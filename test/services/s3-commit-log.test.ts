@@ -8,7 +8,7 @@ import { logFaultsSuite } from '../integrations/land/log-faults.ts'
 
 const KILLS = [4, 11, 17, 24, 33, 42]
 /** Every so many requests that the fault fits; a stall costs its deadline. */
-const every = (fault: string): number => (fault.startsWith('stall') ? 7 : 3)
+const every = (fault: string): number => (fault.startsWith('stall') ? 15 : 3)
 /** Never met: commits and small files are put in one request. `test/connectors/s3/faults.test.ts` tries them on parts. */
 const ONLY_PARTS = new Set(['error under 200'])
 

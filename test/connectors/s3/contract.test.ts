@@ -1,7 +1,7 @@
 /** The contract suites on our S3 endpoint, and what a bucket has beyond them. */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
+import { CreateMultipartUploadCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Environment, ObjectStore } from '../../../connectors/ports.ts'
 import { s3Options } from '../../../connectors/s3/options.ts'
@@ -103,6 +103,17 @@ describe('s3 store', () => {
 })
 
 describe('check of a bucket', () => {
+  test('counts the uploads that killed processes left, once they are a day old', async () => {
+    const tomorrow = () => new Date(Date.now() + 25 * 60 * 60 * 1000)
+    await using one = await subject({}, { ...IMPATIENT, now: tomorrow })
+    await one.client.send(new CreateMultipartUploadCommand({ Bucket: one.bucket, Key: 'raw/killed' }))
+    const problem = 'holds 1 multipart upload that nobody finished for a day'
+    expect(await one.store.check(signal)).toMatchObject([{ severity: 'warning', problem }])
+    await using fresh = await subject()
+    await fresh.client.send(new CreateMultipartUploadCommand({ Bucket: fresh.bucket, Key: 'raw/at-work' }))
+    expect(await fresh.store.check(signal)).toEqual([])
+  })
+
   const problemsOf = async (options: Readonly<Record<string, unknown>>) => {
     await using one = await subject(options)
     return await one.store.check(signal)
