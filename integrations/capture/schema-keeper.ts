@@ -195,8 +195,12 @@ export class SchemaKeeper {
   }
 
   async #noteGone(table: TableName, at: Position, signal: AbortSignal): Promise<void> {
-    if (this.#log.state().tables[table]?.gone !== null) return
-    const policy = this.#ofDropping(table)
+    const known = this.#log.state().tables[table]
+    if (known === undefined || known.gone !== null) return
+    // A table that went before its first copy was complete was never shown: a hold would keep nothing.
+    const kept = known.base !== null || known.shown?.base
+    const asked = this.#ofDropping(table)
+    const policy = asked === 'hold' && !kept ? 'apply' : asked
     if (policy === 'fail') {
       const change = { kind: 'drop_table', column: null, text: 'table dropped' } as const
       throw refusal(this.#log.lake.integration, table, judge(table, [change], this.#policies))
