@@ -67,6 +67,19 @@ describe.each<readonly [string, Dialect]>([
   })
 })
 
+test('a renewed base stands for base and changes up to its boundary in the current rows, and for nothing in the history', () => {
+  const renewed = { base: 'loan_renewed', changes: 'loan_recent_files' }
+  for (const table of Object.values(SHAPES)) {
+    const { current, changes } = relationSql({ ...table, renewed: { boundary: cut(9) } }, DUCKDB_DIALECT, { ...SCANS, renewed })
+    const same = relationSql({ ...table, boundary: cut(9), baseThrough: cut(9) }, DUCKDB_DIALECT, renewed)
+    expect(current).toBe(same.current)
+    expect(changes).toBe(relationSql(table, DUCKDB_DIALECT, SCANS).changes)
+    // An engine that does without it reads base and changes.
+    const without = relationSql({ ...table, renewed: { boundary: cut(9) } }, DUCKDB_DIALECT, SCANS)
+    expect(without.current).toBe(relationSql(table, DUCKDB_DIALECT, SCANS).current)
+  }
+})
+
 test('comments go with the names of the relation', () => {
   expect([...relationSql(SHAPES.bag, DUCKDB_DIALECT, SCANS).comments]).toEqual([['Amount "net"', 'without fees']])
 })
