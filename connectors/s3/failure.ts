@@ -56,7 +56,11 @@ const REGION: Meaning = {
 const DENIED: Meaning = {
   code: 'PRIVILEGE',
   problem: 'access is denied',
-  cure: ({ action, bucket, prefix }) => `Allow ${action} on ${resource(action, bucket, prefix)}`,
+  cure: ({ action, bucket, prefix }) => {
+    const allow = `Allow ${action} on ${resource(action, bucket, prefix)}`
+    // Who may not list is told "denied" of an object that is not there.
+    return action === 's3:GetObject' ? `${allow} and s3:ListBucket on ${resource('s3:ListBucket', bucket, prefix)}` : allow
+  },
 }
 const GONE: Meaning = {
   code: 'NOT_FOUND',

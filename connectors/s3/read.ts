@@ -40,9 +40,26 @@ export async function headObject(bucket: Bucket, key: string, signal: AbortSigna
       return { key, size: ContentLength ?? 0, modified: LastModified ?? new Date(0) }
     } catch (error) {
       if (isAbsent(error)) return null
-      throw error
+      throw await reasonOf(error, bucket, input, abortSignal)
     }
   })
+}
+
+/** The answer to a HEAD has no body that would say what is wrong: a GET is asked for the same. */
+async function reasonOf(
+  error: unknown,
+  { client }: Bucket,
+  input: { readonly Bucket: string; readonly Key: string },
+  abortSignal: AbortSignal,
+): Promise<unknown> {
+  if (![301, 400, 403].includes(statusOf(error))) return error
+  try {
+    const { Body: body } = await client.send(new GetObjectCommand({ ...input, Range: 'bytes=0-0' }), { abortSignal })
+    await body?.transformToByteArray()
+    return error
+  } catch (reason) {
+    return reason
+  }
 }
 
 /** An absent bucket has a name of its own (in answers with a body). */

@@ -154,7 +154,7 @@ describe('check of a bucket', () => {
     expect(found.map(({ cure }) => cure)).toEqual([
       `Allow s3:ListBucket on arn:aws:s3:::${one.bucket}`,
       `Allow s3:PutObject on arn:aws:s3:::${one.bucket}/*`,
-      `Allow s3:GetObject on arn:aws:s3:::${one.bucket}/*`,
+      `Allow s3:GetObject on arn:aws:s3:::${one.bucket}/* and s3:ListBucket on arn:aws:s3:::${one.bucket}`,
       `Allow s3:DeleteObject on arn:aws:s3:::${one.bucket}/*`,
     ])
   })
