@@ -70,6 +70,10 @@ flush: {interval: 5s, rows: 500_000, bytes: 64 MiB}
 register:
   - {connection: duckdb, schema: ${name}, every: 10s}
 
+# What warehouses do when a table changes its shape: apply, hold (keep the old shape until "portage apply") or fail (stop).
+# Unless they are named here: drop_column, narrow_column, change_key, drop_table and recreate_table hold, all others apply.
+# schema_changes: {drop_column: hold, rename_column: apply}
+
 # A value that a target type cannot hold: its row is kept aside with the reason, and every status says so until someone looks.
 # Others: error (stop), 'null' (land NULL), text (carry the column as text).
 on_bad_value: reject

@@ -10,6 +10,9 @@ type Options = {
   readonly json?: true
 }
 
+const HELD = `
+--once and --until-current end with 3 while a warehouse keeps a table at an older shape: see "portage plan".`
+
 /** `portage run`: snapshot what is missing, follow, commit, acknowledge, register. */
 export const runCommand: DefineCommand = (context) =>
   defineCommand({
@@ -23,6 +26,7 @@ export const runCommand: DefineCommand = (context) =>
       ['portage run loans --no-take-over', 'fail when another run holds the slot'],
     ],
   })
+    .addHelpText('after', HELD)
     .argument('[integration]', 'default: the only one')
     .addOption(new Option('--once', 'end at what the source holds at the start').conflicts('untilCurrent'))
     .option('--until-current', 'end when the source has nothing more to send')
