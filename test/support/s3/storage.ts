@@ -127,7 +127,8 @@ function storageOf(directory: string, { catalogue, journal, unlock }: Parts): St
         const entry = decide(catalogue)
         if (entry === null) return
         await append(entry)
-        await discard(catalogue.apply(entry))
+        // What cannot be deleted now, the next start deletes: the entry took effect.
+        await discard(catalogue.apply(entry)).catch(() => undefined)
       })
       tail = done.catch(() => undefined)
       return done
