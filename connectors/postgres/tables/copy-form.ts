@@ -1,5 +1,4 @@
 /** Rows in COPY's text format. Source: PostgreSQL manual, COPY, "Text Format". Pure. */
-import { canonicalText } from '../../column-values.ts'
 import type { TextForm } from '../../text-rows.ts'
 
 const BACKSLASH = 0x5c
@@ -16,11 +15,11 @@ export const COPY_FORM: TextForm = {
   delimiter: 0x09,
   end: 0x0a,
   null: '\\N',
-  plain: (value, type) => {
-    if (type.kind === 'binary') return `\\\\x${canonicalText(value, type)}`
-    const text = canonicalText(value, type)
-    return type.kind === 'timestamp' && type.utc ? `${text}+00` : text
-  },
+  true: 't',
+  false: 'f',
+  separator: ' ',
+  utc: '+00',
+  hex: '\\\\x',
   room: (length) => length * 2,
   text: (source, start, end, target, at) => {
     let to = at
