@@ -173,7 +173,7 @@ test('signed requests of any shape', async () => {
   )
   expect(defects).toEqual([])
   const seen = new Set(endpoint.requests.map(({ status }) => status))
-  for (const status of [200, 204, 400, 404, 412, 501]) expect(seen).toContain(status)
+  for (const status of [200, 204, 400, 404, 501]) expect(seen).toContain(status)
   for (const target of ['/lake/key', '/lake/%F0%9F%98%80', '/lake//', `/lake/key?uploadId=${upload}`]) {
     await call(endpoint.url, { method: 'DELETE', target })
   }

@@ -14,7 +14,8 @@ import {
 import { decodeChunks, STREAMING_SIGNED, STREAMING_SIGNED_TRAILER, STREAMING_UNSIGNED_TRAILER } from './chunked-body.ts'
 import { invalidArgument, notImplemented, S3Error } from './errors.ts'
 import { header, type S3Request } from './http-request.ts'
-import { type Authenticated, UNSIGNED } from './signature.ts'
+import type { Authenticated } from './signature.ts'
+import { UNSIGNED } from './signature-claim.ts'
 
 export type Sink = (chunk: Buffer) => Promise<void>
 
