@@ -7,7 +7,8 @@ import type { CommandContext } from './command-context.ts'
 import { bytesText, counted } from './format/quantities.ts'
 import { openIntegration } from './open-integration.ts'
 import { recordAudit } from './record-audit.ts'
-import { integrationNamed, openSession, type Session } from './session.ts'
+import { openSession, type Session } from './session.ts'
+import { anyIntegration, hasSource, openWithoutSource } from './transfer/lake-integrations.ts'
 
 export type RemoveOptions = { readonly integration: string; readonly data: boolean; readonly yes: boolean }
 
@@ -15,13 +16,16 @@ const DELETE_BATCH = 1000
 
 export async function removeIntegration(context: CommandContext, options: RemoveOptions): Promise<void> {
   const session = openSession(context)
-  const integration = integrationNamed(session.configuration, options.integration)
+  const integration = await anyIntegration(session, options.integration, context.signal)
   const { signal, print } = context
-  await using open = await openIntegration({ ...integration, columns: [] }, session.opener, signal)
+  const isReplicated = hasSource(integration)
+  await using open = isReplicated
+    ? await openIntegration({ ...integration, columns: [] }, session.opener, signal)
+    : await openWithoutSource(integration, session.opener)
   const { source, store, warehouses } = open
 
   const planned = [
-    ...(await source.remove({ dryRun: true }, signal)),
+    ...((await source?.remove({ dryRun: true }, signal)) ?? []),
     ...(await removeRelations(integration, warehouses, true, signal)),
     ...(await dataPlan(integration, store, options.data, signal)),
   ]
@@ -32,13 +36,13 @@ export async function removeIntegration(context: CommandContext, options: Remove
     return
   }
   // Fences a run that is still at work, so that it cannot write into what is being deleted.
-  if (options.data) await claim(integration, store, session, signal)
-  await source.remove({ dryRun: false }, signal)
+  if (options.data && isReplicated) await claim(integration, store, session, signal)
+  await source?.remove({ dryRun: false }, signal)
   await removeRelations(integration, warehouses, false, signal)
   if (options.data) await deleteData(integration, store, signal)
   const { environment, by } = session
   await recordAudit({ store, integration, environment, by }, { event: 'remove', details: { data: options.data } })
-  await print(`Removed. ${integration.file} is yours to delete`)
+  await print(isReplicated ? `Removed. ${integration.file} is yours to delete` : 'Removed')
 }
 
 async function removeRelations(

@@ -93,7 +93,7 @@ async function writeArrow({ schema, batches }: QueryResult, sink: QuerySink): Pr
 }
 
 async function writeParquet({ schema, batches }: QueryResult, sink: QuerySink): Promise<number> {
-  const writer = createParquetWriter({ schema, sink, compression: 'zstd', metadata: new Map() })
+  const writer = createParquetWriter({ schema, sink, compression: 'zstd', metadata: new Map(), profile: 'file' })
   const rows = await eachBatch(batches, (batch) => writer.append(batch))
   await writer.finish()
   return rows

@@ -1,4 +1,5 @@
 /** `transfer` as a command: the plan shown first, progress, one line at the end. */
+import { ConnectorError } from '../../connectors/errors.ts'
 import type { CommandContext } from '../command-context.ts'
 import { bytesText, counted, countText, durationText } from '../format/quantities.ts'
 import { renderTable } from '../format/table.ts'
@@ -25,6 +26,11 @@ export async function transferCommand(context: CommandContext, options: Transfer
   try {
     const warn = (message: string): void => progress.line(`WARNING: ${message}`)
     result = await transfer(session, options, { planned, moved: progress.moved, warn }, context.signal)
+  } catch (error) {
+    if (!context.signal.aborted) throw error
+    throw new ConnectorError('ABORTED', 'The transfer was stopped: all of its rows are there, or none. Run it again to be sure', {
+      cause: error,
+    })
   } finally {
     progress.close()
   }

@@ -9,6 +9,8 @@ import { TRANSFERRED_TABLE } from '../../connectors/change.ts'
 import type { ObjectStore } from '../../connectors/ports.ts'
 import { loadState } from '../../integrations/land/log/read.ts'
 import { UsageError } from '../exit-codes.ts'
+import type { Opener } from '../open.ts'
+import type { OpenWarehouse } from '../run-types.ts'
 import { integrationNamed, type Session } from '../session.ts'
 import { connectionsWith } from './connections.ts'
 import { DEFAULT_PREFIX } from './lake-place.ts'
@@ -59,6 +61,23 @@ async function inLake(
     }
   }
   return found
+}
+
+/** Lake and warehouses of an integration that has nothing else. */
+export async function openWithoutSource(
+  { lake, register }: LoadedIntegration,
+  opener: Opener,
+): Promise<
+  AsyncDisposable & { readonly source: null; readonly store: ObjectStore; readonly warehouses: readonly OpenWarehouse[] }
+> {
+  await using stack = new AsyncDisposableStack()
+  const store = stack.use(await opener.store(lake.connection))
+  const warehouses: OpenWarehouse[] = []
+  for (const { connection, schema, everyMs } of register) {
+    warehouses.push({ connection, schema, everyMs, warehouse: stack.use(await opener.warehouse(connection)) })
+  }
+  const kept = stack.move()
+  return { source: null, store, warehouses, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
 
 /** One of the YAML files, or one that transfers made. Throws `UsageError` with the nearest name. */

@@ -266,3 +266,14 @@ test.each([
   const { code, stderr } = await run('transfer', file('x.csv'), 'lake:x')
   expect([code, stderr]).toEqual([1, expect.stringContaining(message)])
 })
+
+test('what transfers made is removed like any other integration, after being told', async () => {
+  place.write('x.csv', 'id\n1\n')
+  await transfer(file('x.csv'), 'lake:gone.x')
+  expect((await run('remove', 'gone', '--data')).stdout).toMatch(/will:[\s\S]*delete \d+ objects[\s\S]*Nothing was removed/)
+  expect(await query('select * from gone.x')).toBe('1')
+  expect(await run('remove', 'gone', '--data', '--yes')).toMatchObject({ code: 0, stdout: expect.stringContaining('Removed') })
+  expect((await run('status')).stdout).not.toContain('gone')
+  await transfer(file('x.csv'), 'lake:gone.x')
+  expect(await query('select * from gone.x')).toBe('1')
+})
