@@ -1,9 +1,11 @@
 /** Compaction and vacuum over a real PostgreSQL: whatever the tables went through, rows and history stay what they were. */
 import { existsSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { type Job, openJob } from '../main-job/job.ts'
 import { seeded } from '../main-job/random-values.ts'
 import { createTables, openWorker } from '../main-job/random-work.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
 
 /** Every `_changes` relation, lines in one order. */
 async function history(job: Job): Promise<Readonly<Record<string, readonly string[]>>> {
@@ -25,7 +27,7 @@ async function succeeds(job: Job, ...argv: readonly string[]): Promise<string> {
   return stdout
 }
 
-test('random work with changes of shape, compacted and vacuumed again and again', { timeout: 120_000 }, async () => {
+test('random work with changes of shape, compacted and vacuumed again and again', async () => {
   await using job = await openJob()
   const random = seeded(11)
   await createTables(job.db.url, random)
@@ -55,7 +57,7 @@ test('random work with changes of shape, compacted and vacuumed again and again'
   for (const count of Object.values(done)) expect(count).toBeGreaterThan(0)
 })
 
-test('compaction and vacuum beside a run under load in another process', { timeout: 120_000 }, async () => {
+test('compaction and vacuum beside a run under load in another process', async () => {
   await using job = await openJob()
   await job.db.query(
     `create table t (id int primary key, v text, n bigint); insert into t select i, 'v' || i, i from generate_series(1, 2000) i`,
@@ -151,4 +153,19 @@ test('history begins later when told to, and only then', async () => {
   await succeeds(job, 'vacuum', '--grace', '0s')
   expect(await job.differences()).toEqual([])
   expect((await job.run('audit')).stdout).toContain('history.drop')
+})
+
+test('the YAML may say how long changes stay, and whether readers lose them', async () => {
+  for (const told of [true, false]) {
+    await using job = await openJob({ more: `retention: {changes: 0s, despite_readers: ${told}}` })
+    await job.db.query(`create table t (id int primary key); insert into t values (1), (2)`)
+    await job.catchUp()
+    await job.db.query('delete from t where id = 1')
+    await job.catchUp()
+    const { code, stdout, stderr } = await job.run('vacuum')
+    if (told) expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringMatching(/public.t: history begins at/) })
+    else expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(/still read/) })
+    await succeeds(job, 'register')
+    expect(await job.differences()).toEqual([])
+  }
 })
