@@ -92,7 +92,11 @@ export class ChangeAssembler {
 
   message(bytes: Bytes, start: number, end: number): Take {
     const kind = bytes.view.getUint8(start)
-    if (kind === INSERT && this.#transaction !== null && !this.#transaction.skipped) return this.#insert(bytes, start, end)
+    if (this.#transaction !== null && !this.#transaction.skipped) {
+      if (kind === INSERT) return this.#insert(bytes, start, end)
+      // Without an old tuple it has the shape of an insert.
+      if (kind === UPDATE && bytes.view.getUint8(start + 5) === NEW_TUPLE) return this.#plainUpdate(bytes, start, end)
+    }
     return this.#apply(this.#parser.parse(bytes.buffer.subarray(start, end)), end - start)
   }
 
@@ -204,6 +208,11 @@ export class ChangeAssembler {
     return this.#grown(1, end - start)
   }
 
+  #plainUpdate(bytes: Bytes, start: number, end: number): Take {
+    const tuple: Tuple = { bytes, start: start + 8, end, columns: bytes.view.getUint16(start + 6) }
+    return this.#update({ relationOid: bytes.view.getUint32(start + 1), oldKind: null, old: null, tuple }, end - start)
+  }
+
   #apply(message: PgoutputMessage, size: number): Take {
     switch (message.tag) {
       case 'begin':
@@ -270,7 +279,7 @@ export class ChangeAssembler {
     return this.openedAt !== null && performance.now() - this.openedAt >= this.#flush.intervalMs
   }
 
-  #update(message: Extract<PgoutputMessage, { tag: 'update' }>, size: number): Take {
+  #update(message: Omit<Extract<PgoutputMessage, { tag: 'update' }>, 'tag' | 'xid'>, size: number): Take {
     const table = this.#tableOf(message.relationOid)
     if (table === null) return TAKE.more
     const stamp = this.#stampNow()
@@ -346,6 +355,8 @@ export class ChangeAssembler {
 }
 
 const INSERT = 0x49
+const UPDATE = 0x55
+const NEW_TUPLE = 0x4e
 /** A row's metadata columns. */
 const ROW_BYTES = POSITION_BYTES + 20
 

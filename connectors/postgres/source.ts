@@ -27,7 +27,7 @@ import { holdSnapshot } from './snapshot.ts'
 import { tableErrors } from './table-problems.ts'
 
 /** Enough for the batches that readers and the stream hold in turn. */
-const MAX_IDLE_BYTES = 32 * 1024 ** 2
+const MAX_IDLE_BYTES = 24 * 1024 ** 2
 
 export function createPostgresSource(options: PostgresOptions, scope: SourceScope, environment: Environment): Source {
   const sessions = new Sessions(options, scope.integration)

@@ -19,6 +19,8 @@ export type CaptureJob = {
   readonly lake: string
   readonly readers: number
   readonly part: 'snapshot' | 'follow'
+  /** Default: 200. */
+  readonly heartbeatMs?: number
   /** Default: 20,000. */
   readonly filesPerHour?: number
   /** Default: what is there when it starts. */
@@ -78,7 +80,7 @@ await replicate(
     takeOver: true,
     flush: { intervalMs: 5000, rows: 500_000, bytes: 64 * 1024 ** 2 },
     filesPerHour: job.filesPerHour ?? 20_000,
-    heartbeatMs: 200,
+    heartbeatMs: job.heartbeatMs ?? 200,
     catalogueMs: 30_000,
     readers: job.readers,
     maxSnapshotAgeMs: 900_000,

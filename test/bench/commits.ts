@@ -1,6 +1,6 @@
 /**
  * What a long log costs: start-up, status, registration and one more commit after 100, 1,000 and 10,000 commits of real
- * change files, without compaction. Objects read are counted; times are of one process, warm disk cache.
+ * change files, without compaction or (PORTAGE_BENCH_COMPACT=500) with it. Objects read are counted; times are of one process, warm disk cache.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,10 +14,14 @@ import { sourceTableOf } from '../../integrations/capture/physical-columns.ts'
 import { openLander } from '../../integrations/land/lander.ts'
 import { type CommitLog, openLog } from '../../integrations/land/log/log.ts'
 import { createParquetWriter } from '../../integrations/land/parquet/writer.ts'
+import { compactTable } from '../../integrations/maintain/compact.ts'
+import { announce } from '../../integrations/maintain/intent.ts'
 import { registerCommit } from '../../integrations/register/register.ts'
 import { tableStatuses } from '../../orchestration/status.ts'
 
 const COMMITS = (process.env.PORTAGE_BENCH_COMMITS ?? '100,1000,10000').split(',').map(Number)
+/** `portage compact` after so many commits; 0 = never. */
+const COMPACT_EVERY = Number(process.env.PORTAGE_BENCH_COMPACT ?? 0) || Number.POSITIVE_INFINITY
 const TABLES = 20
 const CHANGED_PER_COMMIT = 2
 const COLUMNS = 16
@@ -108,10 +112,28 @@ export async function run(): Promise<void> {
     signal,
   )
   for (const wanted of COMMITS) {
-    const writing = await timed(() => fill(log, store, schemas, wanted))
+    const writing = await timed(async () => {
+      for (let next = log.state().number; next < wanted; ) {
+        next = Math.min(wanted, next + COMPACT_EVERY)
+        await fill(log, store, schemas, next)
+        if (COMPACT_EVERY < Number.POSITIVE_INFINITY) await compact(store, environment)
+        await log.refresh(signal)
+      }
+    })
     await measure(wanted, writing.ms, { store, environment, open, root, log, schemas })
   }
   await rm(root, { recursive: true })
+}
+
+async function compact(store: ObjectStore, environment: Environment): Promise<void> {
+  const log = await openLog({ store, ...LAKE, environment, by: 'bench', role: 'maintenance', signal })
+  const intent = await announce(log, environment, signal)
+  const policy = { minFiles: 8, targetFileBytes: 2 ** 28, olderThanMs: 0, renew: 'auto' } as const
+  const unstated = () => new Set<string>()
+  const target = { format: FORMAT, compression: 'zstd', targetFileBytes: 2 ** 28, unstated } as const
+  for (const table of Object.keys(log.state().tables) as TableName[]) {
+    await compactTable(table, policy, { store, log, intent, environment, ...target, onProgress: () => undefined, signal })
+  }
 }
 
 async function fill(log: CommitLog, store: ObjectStore, schemas: readonly TableSchema[], until: number): Promise<void> {

@@ -10,6 +10,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<Scenario>>> = {
   follow: () => import('./follow.ts'),
   transaction: () => import('./transaction.ts'),
   commits: () => import('./commits.ts'),
+  tables: () => import('./tables.ts'),
   compact: () => import('./compact.ts'),
   decode: () => import('./decode.ts'),
   parquet: () => import('./parquet.ts'),
