@@ -1,5 +1,7 @@
 /** Changes of shape in a real PostgreSQL under the default policies: what is held, what is shown, what apply brings. */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import type { TableName } from '../../../connectors/change.ts'
 import { type Job, openJob } from './job.ts'
 
 /** One table per kind of change: rows before it, the change itself with rows after it, and whether it is held. */
@@ -122,3 +124,34 @@ test.each(['away', 'at work'])(
   },
   120_000,
 )
+
+test('fail stops a run, at work and away, before anything of the new shape is landed; under hold it goes on and nothing is lost', async () => {
+  await using job = await openJob({ schemaChanges: '{drop_column: fail}' })
+  await job.db.query(create('loan'))
+  await job.catchUp()
+  await using run = job.spawn('run')
+  await run.shows(/follow: .*current/)
+  await job.db.query(
+    "update public.loan set v = 'before' where id = 1; alter table public.loan drop column b; update public.loan set v = 'after' where id = 2",
+  )
+  const { code, stderr } = await run.ended
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/column "b" dropped \(schema_changes\.drop_column in .*job\.yaml:6 is "fail"\)/),
+  ])
+  const version = async () => (await job.state()).tables['public.loan' as TableName]?.schema.version
+  expect(await version()).toBe(1)
+  const landed = (await job.state()).position ?? ''
+  expect((await job.run('run', '--until-current')).code).toBe(1)
+  expect(await version()).toBe(1)
+  // The next run reads it again from there: the slot is not beyond the log.
+  expect((await job.state()).position).toBe(landed)
+
+  const yaml = job.root.path('config/integrations/job.yaml')
+  writeFileSync(yaml, readFileSync(yaml, 'utf8').replace('drop_column: fail', 'drop_column: hold'))
+  expect((await job.run('run', '--until-current')).code).toBe(3)
+  expect(await relation(job, 'loan', 'id, b, v')).toBe('id,b,v\n1,0.25,before\n2,0.50,v2\n3,0.75,v3\n4,1.00,v4\n')
+  expect((await job.run('apply', 'job')).code).toBe(0)
+  expect(await job.differences()).toEqual([])
+  expect(await relation(job, 'loan_changes', 'count(*) as n, 0 as id')).toBe('n,id\n6,0\n')
+}, 60_000)
