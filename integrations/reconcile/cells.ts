@@ -1,7 +1,7 @@
 /** Cells of decoded columns, written as canonical text: from Arrow batches of a source, and from columns of lake files. */
 import { type Data, DataType } from 'apache-arrow'
 import type { SchemaElement } from 'hyparquet'
-import { parseCanonical } from '../../connectors/column-values.ts'
+import { canonicalText, parseCanonical } from '../../connectors/column-values.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { LogicalType } from '../../connectors/logical-type.ts'
 import type { ParquetChunk } from '../read/parquet-chunk.ts'
@@ -175,6 +175,8 @@ export function constantCell(canonical: string, type: LogicalType): CellWriter {
     const value = parseCanonical(canonical, type) as number
     return (_, out) => out.float(value, type.kind === 'float32' ? 4 : 8)
   }
-  const bytes = new TextEncoder().encode(canonical)
+  // Written for the scale that the column had then.
+  const text = type.kind === 'decimal' ? canonicalText(parseCanonical(canonical, type), type) : canonical
+  const bytes = new TextEncoder().encode(text)
   return (_, out) => out.text(bytes, 0, bytes.length)
 }

@@ -50,9 +50,10 @@ export function lakeView(
   if (base === null) return { reason: 'its first copy is under way' }
   const chosen = base.renewed !== undefined && base.renewed.boundary <= until ? base.renewed : base
   const { boundary, files } = chosen
-  if (boundary > until || files.some(({ maxPosition }) => maxPosition > until)) return { reason: 'it is being copied again' }
+  if (boundary > until || files.some(({ rows, maxPosition }) => rows > 0 && maxPosition > until))
+    return { reason: 'it is being copied again' }
   const recent = changes.filter(({ minPosition, maxPosition }) => maxPosition > boundary && minPosition < until)
-  return { view: { compared, base: files, changes: recent, boundary, until } }
+  return { view: { compared, base: files.filter(({ rows }) => rows > 0), changes: recent, boundary, until } }
 }
 
 export type LakeScan = {
@@ -135,7 +136,30 @@ class LakeReader {
         }
       })
     }
+    await this.#collectLateBase(columns)
     return floor
+  }
+
+  /** Chunks that were read after the first may hold what a change before them did; then the base row is the newest. */
+  async #collectLateBase(key: readonly ComparedColumn[]): Promise<void> {
+    const newest = this.#newest
+    const { base, boundary } = this.#scan.view
+    if (newest === null || newest.size === 0) return
+    const keyDigest = new KeyDigest(key.map((_, index) => index))
+    for (const file of base) {
+      if (file.maxPosition <= boundary) continue
+      await this.#guarded(file, async () => {
+        for await (const group of this.#groups(file, key)) {
+          const { ops, positions } = metadataOf(file, group)
+          const cells = this.#cells(key, group, ops, positions)
+          for (let row = 0; row < group.rows; row++) {
+            if ((row & BREATH_MASK) === BREATH_MASK) await breath()
+            this.#counts(positions, row, false)
+            newest.raise(keyDigest.of(cells, row), this.#position)
+          }
+        }
+      })
+    }
   }
 
   async emit(sink: RowSink, floor: Uint32Array | null): Promise<void> {
@@ -174,8 +198,8 @@ class LakeReader {
         }
         if (op === OP.delete || !this.#inSlice(words)) continue
         const newest = this.#newest?.compare(words, this.#position) ?? null
-        // A base row stands while no change of its key is newer; a change row only as the newest one.
-        if (newest === null ? !isChange : isChange ? newest === 0 : newest < 0) sink(seen, row, words, 1)
+        // A row without changes of its key stands; of the others, the newest.
+        if (newest === null ? !isChange : newest === 0 || (!isChange && newest < 0)) sink(seen, row, words, 1)
       }
       read += group.rows
       this.#scan.onRows?.(group.rows)

@@ -32,6 +32,13 @@ export class NewestChanges {
     this.#positions.set(position, slot * POSITION_WORDS)
   }
 
+  /** Keeps the position of a base row if the key has changes and all of them are older. */
+  raise(key: Int32Array, position: Uint32Array): void {
+    const slot = this.#slot(key, 0)
+    if (this.#used[slot] === 0 || comparePositions(this.#positions, slot * POSITION_WORDS, position, 0) >= 0) return
+    this.#positions.set(position, slot * POSITION_WORDS)
+  }
+
   /** How the key's newest change compares with the position: null when the key has none. */
   compare(key: Int32Array, position: Uint32Array): number | null {
     const slot = this.#slot(key, 0)

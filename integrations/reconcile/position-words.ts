@@ -34,7 +34,8 @@ function hexWord(bytes: Uint8Array, from: number, to: number): number {
   let word = 0
   for (let i = from; i < to; i++) {
     const byte = bytes[i] as number
-    const digit = byte >= 0x30 && byte <= 0x39 ? byte - 0x30 : byte >= 0x61 && byte <= 0x66 ? byte - 0x57 : -1
+    const letter = byte | 0x20
+    const digit = byte >= 0x30 && byte <= 0x39 ? byte - 0x30 : letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
     if (digit < 0) throw malformed()
     word = word * 16 + digit
   }
