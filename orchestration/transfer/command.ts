@@ -82,7 +82,9 @@ export function resultLines({ from, to }: Pick<TransferOptions, 'from' | 'to'>, 
       ? []
       : [`REJECTED ${counted(rejected, 'row')}: they are not in the table; each is kept with its line and reason`]),
     ...(original === null ? [] : [`original kept: ${original}`]),
-    ...(registered === null ? [] : [`portage query "select * from ${registered.relation} limit 10"`]),
+    ...(registered === null
+      ? []
+      : [`portage query '${`select * from ${registered.relation} limit 10`.replaceAll("'", `'\\''`)}'`]),
   ]
 }
 

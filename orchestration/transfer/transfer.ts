@@ -259,5 +259,8 @@ async function registerTable(
   const shown = await warehouse.registered(integration, integration, signal)
   const name = table.replace(/^public\./, '')
   const relation = shown?.relations.find((each) => each === name) ?? name.replace('.', '_')
-  return { connection, relation: `${integration}.${relation}` }
+  return {
+    connection,
+    relation: `${integration}.${/^[a-z_][a-z0-9_]*$/.test(relation) ? relation : `"${relation.replaceAll('"', '""')}"`}`,
+  }
 }
