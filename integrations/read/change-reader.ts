@@ -1,12 +1,13 @@
 /** The lake read back as rows, for features, transfers and tests: `ChangeReader` over an object store and the log. */
-import { Field, makeData, RecordBatch, Schema, Struct } from 'apache-arrow'
+import { type Data, Field, makeData, RecordBatch, Schema, Struct, Vector } from 'apache-arrow'
 import { type Column, METADATA_COLUMNS, type Position, type TableSchema } from '../../connectors/change.ts'
-import { columnData, parseCanonical, type Value } from '../../connectors/column-values.ts'
+import { columnData, parseCanonical, type Value, valueReader } from '../../connectors/column-values.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import { arrowType, type LogicalType, typeName } from '../../connectors/logical-type.ts'
 import type { ChangeReader, ObjectStore } from '../../connectors/ports.ts'
 import type { FileEntry, LogState, TableState } from '../land/log/commit.ts'
-import { objectBuffer, readParquetColumns } from './parquet-columns.ts'
+import { storedGroups } from '../reconcile/stored-groups.ts'
+import { storedData } from './stored-data.ts'
 
 const BATCH_ROWS = 16_384
 const TEXT: LogicalType = { kind: 'utf8', format: 'text' }
@@ -86,29 +87,65 @@ async function* readFile(
   file: FileEntry,
   schema: TableSchema,
   wanted: readonly ReaderColumn[],
-  range: { readonly after: Position | null; readonly before: Position | null },
+  range: Range,
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch> {
   if (file.format !== 'parquet') {
     throw new ConnectorError('UNSUPPORTED', `File "${file.key}" is ${file.format}; this reader reads parquet`)
   }
-  const columns = wanted.map((column) => ({ name: column.physical, type: column.type }))
-  const buffer = objectBuffer(store, file.key, file.size, signal)
-  for await (const group of readParquetColumns(buffer, file.key, columns, { groupRows: BATCH_ROWS, signal })) {
-    const positions = group.columns.get('_position') ?? []
-    const ops = group.columns.get('_op') ?? []
-    const rows: number[] = []
-    for (let row = 0; row < group.rows; row++) {
-      const position = positions[row] as Position
-      if ((range.after === null || position > range.after) && (range.before === null || position < range.before)) rows.push(row)
+  const whole =
+    (range.after === null || file.minPosition > range.after) && (range.before === null || file.maxPosition < range.before)
+  const physical = wanted.map((column) => column.physical)
+  for await (const group of storedGroups(store, file, physical, signal)) {
+    for (let start = 0; start < group.rows; start += BATCH_ROWS) {
+      const all = Array.from({ length: Math.min(BATCH_ROWS, group.rows - start) }, (_, index) => start + index)
+      const positions = storedData(group.column('_position'), TEXT, all, file.key)
+      const rows = whole ? all : rowsInRange(all, positions, range)
+      if (rows.length === 0) continue
+      const read = (column: ReaderColumn): Data => {
+        if (column.physical !== '_position') return storedData(group.column(column.physical), column.type, rows, file.key)
+        return rows === all ? positions : chosen(positions, rows, start)
+      }
+      const stored = wanted.map(read)
+      yield batchOf(wanted, withInitials(wanted, stored, schema), rows.length)
     }
-    if (rows.length === 0) continue
-    const values = wanted.map((column) => {
-      const stored = group.columns.get(column.physical) ?? []
-      return rows.map((row) => shownValue(column, stored[row] ?? null, String(ops[row]), positions[row] as Position, schema))
-    })
-    yield batchOf(wanted, values, rows.length)
   }
+}
+
+type Range = { readonly after: Position | null; readonly before: Position | null }
+
+function rowsInRange(rows: readonly number[], positions: Data, { after, before }: Range): readonly number[] {
+  const read = valueReader(new Vector([positions]))
+  return rows.filter((_, index) => {
+    const position = String(read(index))
+    return (after === null || position > after) && (before === null || position < before)
+  })
+}
+
+function chosen(positions: Data, rows: readonly number[], start: number): Data {
+  const read = valueReader(new Vector([positions]))
+  return columnData(
+    TEXT,
+    rows.map((row) => read(row - start)),
+  )
+}
+
+/** Columns that were added with a default show it in rows that are older. */
+function withInitials(wanted: readonly ReaderColumn[], stored: readonly Data[], schema: TableSchema): readonly Data[] {
+  if (wanted.every(({ column }) => column?.initial === undefined)) return stored
+  const [op, position] = ['_op', '_position'].map((name) => {
+    const data = stored[wanted.findIndex(({ physical }) => physical === name)]
+    return data === undefined ? () => null : valueReader(new Vector([data]))
+  }) as [(row: number) => Value, (row: number) => Value]
+  return wanted.map((column, index) => {
+    const data = stored[index] as Data
+    if (column.column?.initial === undefined) return data
+    const read = valueReader(new Vector([data]))
+    const values = Array.from({ length: data.length }, (_, row) =>
+      shownValue(column, read(row), String(op(row)), position(row) as Position, schema),
+    )
+    return columnData(column.type, values)
+  })
 }
 
 /** As the views show it: see `integrations/register/view-sql.ts`. */
@@ -119,12 +156,14 @@ function shownValue(column: ReaderColumn, stored: Value, op: string, position: P
   return parseCanonical(initial.text, column.type)
 }
 
-function batchOf(wanted: readonly ReaderColumn[], values: readonly (readonly Value[])[], length: number): RecordBatch {
+function batchOf(wanted: readonly ReaderColumn[], children: readonly Data[], length: number): RecordBatch {
   const fields = wanted.map((column) => {
     const metadata = new Map([['portage.type', typeName(column.type)]])
     if (column.column !== null) metadata.set('portage.source_type', column.column.sourceType)
     return new Field(column.name, arrowType(column.type), true, metadata)
   })
-  const children = wanted.map((column, index) => columnData(column.type, values[index] ?? []))
-  return new RecordBatch(new Schema(fields), makeData({ type: new Struct(fields), length, nullCount: 0, children }))
+  return new RecordBatch(
+    new Schema(fields),
+    makeData({ type: new Struct(fields), length, nullCount: 0, children: [...children] }),
+  )
 }
