@@ -1,7 +1,7 @@
 /** Rows of many files in position order: a k-way merge over files that are each in that order. Bounded by the files that overlap. */
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { FileEntry } from '../land/log/commit.ts'
-import type { ColumnBatch } from '../read/columns/column-batches.ts'
+import { type ColumnBatch, SMALL_BYTES } from '../read/columns/column-batches.ts'
 import { comparePosition, compareRows, firstAbove, firstNotBelow, positionAt, positionBytes } from './position-bytes.ts'
 import { POSITION } from './table-columns.ts'
 
@@ -23,6 +23,8 @@ type Cursor = {
   row: number
 }
 
+const AHEAD = 4
+
 /**
  * Yields every row of every file once, in position order. `files` in any order; `open` is called when a file's turn comes.
  * `strict`: two rows of one position are an error, because a change stands in one live file; else their order is open.
@@ -38,6 +40,16 @@ export async function* orderedRows(
       a.file.minPosition < b.file.minPosition ? -1 : a.file.minPosition > b.file.minPosition ? 1 : a.index - b.index,
     )
   const active: Cursor[] = []
+  /** Small files are opened before their turn, so that the store is waited for once for several. */
+  const early = new Map<number, Promise<Cursor | null>>()
+  const openAhead = (): void => {
+    for (const { file, index } of waiting.slice(0, AHEAD)) {
+      if (file.size > SMALL_BYTES || early.has(index)) continue
+      const opened = start(open(file), index, file)
+      opened.catch(() => undefined)
+      early.set(index, opened)
+    }
+  }
   const end = strict ? firstNotBelow : firstAbove
   let last: Uint8Array | null = null
   try {
@@ -45,7 +57,9 @@ export async function* orderedRows(
       let head = lowest(active)
       while (waiting[0] !== undefined && (head === null || isDue(waiting[0].file, head, strict))) {
         const { file, index } = waiting.shift() as (typeof waiting)[number]
-        const cursor = await start(open(file), index, file)
+        openAhead()
+        const cursor = await (early.get(index) ?? start(open(file), index, file))
+        early.delete(index)
         if (cursor !== null) active.push(cursor)
         head = lowest(active)
       }
@@ -67,6 +81,8 @@ export async function* orderedRows(
       if (head.row === head.batch.rows && !(await advance(head))) active.splice(active.indexOf(head), 1)
     }
   } finally {
+    const opened = await Promise.allSettled(early.values())
+    for (const each of opened) if (each.status === 'fulfilled' && each.value !== null) active.push(each.value)
     for (const cursor of active) await cursor.batches.return(undefined)
   }
 }

@@ -15,6 +15,8 @@ export type FileColumn = { readonly name: string; readonly from: LogicalType | n
 export type ColumnBatch = { readonly rows: number; readonly columns: readonly ColumnVector[] }
 
 export const BATCH_ROWS = 32_768
+/** Objects up to this size are read by one request. */
+export const SMALL_BYTES = 2 * 1024 * 1024
 
 export type ReadColumnsOptions = {
   readonly store: ObjectStore
@@ -40,7 +42,7 @@ export async function* readColumnBatches(options: ReadColumnsOptions): AsyncGene
       `File "${file.key}" is ${file.format}; only parquet files can be merged by this version`,
     )
   }
-  const read = (start: number, end: number) => readRange(options, start, end)
+  const read = await ranges(options)
   const { metadata } = await readFooter(read, file.size)
   if (Number(metadata.num_rows) !== file.rows) {
     throw new ConnectorError('CORRUPT', `File "${file.key}" has ${metadata.num_rows} rows, the log says ${file.rows}`)
@@ -51,7 +53,7 @@ export async function* readColumnBatches(options: ReadColumnsOptions): AsyncGene
   const checked = options.verify ? checksum(read) : null
   const whole = all ? (checked ?? { take: read }) : null
   const start = (group: Group | undefined) => {
-    const opened = group === undefined ? null : openGroup(options, metadata, group, whole)
+    const opened = group === undefined ? null : openGroup({ options, metadata, group, read, whole })
     // Whoever waits for it sees the error; nobody does when the reader stops early.
     opened?.catch(() => undefined)
     return opened
@@ -92,6 +94,14 @@ function fill(vector: ColumnVector, reader: ColumnChunkReader | null, count: num
   }
 }
 
+/** Small objects are brought whole: one request instead of four. */
+async function ranges(options: ReadColumnsOptions): Promise<Take['take']> {
+  const { size } = options.file
+  if (size > SMALL_BYTES) return (start, end) => readRange(options, start, end)
+  const bytes = await readRange(options, 0, size)
+  return async (start, end) => bytes.subarray(start, end)
+}
+
 async function readRange({ store, file, signal }: ReadColumnsOptions, start: number, end: number): Promise<Uint8Array> {
   const bytes = await store.get(file.key, { range: { start, end }, signal })
   if (bytes !== null && bytes.length === end - start) return bytes
@@ -124,12 +134,19 @@ function checksum(read: Take['take']): Take & { readonly finish: (size: number) 
 }
 
 /** Readers in the order of the wanted columns; null for a column that the file lacks. `whole` reads the group at once. */
-async function openGroup(
-  options: ReadColumnsOptions,
-  metadata: FileMetaData,
-  group: Group,
-  whole: Take | null,
-): Promise<readonly (ColumnChunkReader | null)[]> {
+async function openGroup({
+  options,
+  metadata,
+  group,
+  read,
+  whole,
+}: {
+  readonly options: ReadColumnsOptions
+  readonly metadata: FileMetaData
+  readonly group: Group
+  readonly read: Take['take']
+  readonly whole: Take | null
+}): Promise<readonly (ColumnChunkReader | null)[]> {
   const chunks = group.columns.map(({ meta_data: meta }, index) => {
     if (meta === undefined) throw new ConnectorError('FORMAT', `File "${options.file.key}" has columns in other files`)
     const start = Number(meta.dictionary_page_offset ?? meta.data_page_offset)
@@ -145,7 +162,7 @@ async function openGroup(
       const subject = `Column "${name}" of "${options.file.key}"`
       if (from === null) throw new ConnectorError('CORRUPT', `${subject} is not in the file's schema version`)
       const { start, end, meta, optional } = chunk
-      const part = bytes === null ? await readRange(options, start, end) : bytes.subarray(start - first, end - first)
+      const part = bytes === null ? await read(start, end) : bytes.subarray(start - first, end - first)
       return new ColumnChunkReader({ bytes: part, codec: meta.codec, rows: Number(group.num_rows), from, to, optional, subject })
     }),
   )
