@@ -21,6 +21,9 @@ type Finding = { readonly code: string | null; readonly problem: string; readonl
 
 const IGNORES_CONDITIONS: Finding = { code: null, problem: IGNORED, cure: IGNORED_CURE }
 
+/** Findings behind which other calls may still say something else. */
+const GOES_ON: ReadonlySet<string> = new Set(['PRIVILEGE', 'UNSUPPORTED'])
+
 export async function checkBucket(bucket: Bucket, signal: AbortSignal): Promise<readonly Problem[]> {
   const findings: Finding[] = []
   const look = async (action: string, attempt: () => Promise<Finding | null>): Promise<boolean> => {
@@ -29,7 +32,7 @@ export async function checkBucket(bucket: Bucket, signal: AbortSignal): Promise<
     // Two calls that need one permission say the same.
     if (!findings.some(({ problem, cure }) => problem === finding.problem && cure === finding.cure)) findings.push(finding)
     // Without a bucket, a connection or credentials every other call would say the same.
-    return finding.code === 'PRIVILEGE'
+    return finding.code !== null && GOES_ON.has(finding.code)
   }
   // Not HeadBucket: the answer to a HEAD does not say what is wrong.
   if (await look('s3:ListBucket', () => lists(bucket, signal))) {

@@ -61,7 +61,7 @@ const CALLS: Readonly<Record<string, (store: ObjectStore) => Promise<void>>> = {
 const UNSEEN = new Set(['corrupt body/range'])
 
 async function prepared(): Promise<S3Subject> {
-  const subject = await s3Subject({ endpoint: endpoint.url, ...KEYS }, { attempt_timeout_ms: 250 })
+  const subject = await s3Subject({ endpoint: endpoint.url, ...KEYS }, { attempt_timeout_ms: 600 })
   await subject.store.putIfAbsent('there', bytes('content'))
   for (const key of ['list/1', 'list/2']) await subject.store.putIfAbsent(key, bytes(key))
   return subject
@@ -101,7 +101,7 @@ test('a fault that does not pass ends with its code, after the attempts that are
     'stall before': 'TIMEOUT',
   }
   for (const [name, code] of Object.entries(lasting)) {
-    await using subject = await s3Subject({ endpoint: endpoint.url, ...KEYS }, { attempt_timeout_ms: 50, max_attempts: 3 })
+    await using subject = await s3Subject({ endpoint: endpoint.url, ...KEYS }, { attempt_timeout_ms: 400, max_attempts: 3 })
     await subject.store.putIfAbsent('warm', bytes(''))
     const armed = endpoint.arm({ effect: FAULTS[name]?.effect ?? { kind: 'wrong-etag' }, times: 1_000 })
     await expect(subject.store.get('warm')).rejects.toMatchObject({ code, recovery: 'retry' })
