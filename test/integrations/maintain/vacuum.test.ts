@@ -6,12 +6,13 @@ import type { ObjectStore } from '../../../connectors/ports.ts'
 import { resyncTables } from '../../../integrations/capture/resync.ts'
 import { openLog } from '../../../integrations/land/log/log.ts'
 import { loadState, readCommits } from '../../../integrations/land/log/read.ts'
+import { compactTable } from '../../../integrations/maintain/compact.ts'
 import { INTENT_DEAD_MS, INTENT_STALE_MS } from '../../../integrations/maintain/intent.ts'
 import { faultPlan, type Strike, storeWithFaults } from '../../faults/failpoints.ts'
 import { environment, LAKE, lakeRows, runCapture, sourceRows, unnamedFiles } from '../capture/capture-harness.ts'
 import { EVENT_BAG, LOAN_TABLE } from '../capture/killed-capture.ts'
 import { openFaultyBucket } from '../land/faulty-bucket.ts'
-import { book, compact, DAY_MS, sweepAt } from './maintained-book.ts'
+import { book, compact, DAY_MS, maintaining, sweepAt } from './maintained-book.ts'
 
 const signal = AbortSignal.timeout(120_000)
 
@@ -89,6 +90,27 @@ test('a compaction that stood still gives up, and its files go with it', async (
   expect(await unnamedFiles(store)).toEqual([])
   await expectEqual(database, store)
 })
+
+test.each(['merge', 'decide', 'renew'] as const)(
+  'stopped while at work (%s): nothing is committed and no file stays',
+  async (step) => {
+    const { database, store } = await book()
+    const stop = new AbortController()
+    const options = await maintaining(store)
+    const policy = { minFiles: step === 'merge' ? 2 : 99, targetFileBytes: 1 << 20, olderThanMs: 0, renew: 'always' } as const
+    const stopped = compactTable(LOAN_TABLE as TableName, policy, {
+      ...options,
+      signal: stop.signal,
+      onProgress: (event) => {
+        if (event.step === step) stop.abort(new Error('stopped'))
+      },
+    })
+    await expect(stopped).rejects.toThrow(/stopped|aborted/)
+    expect(await unnamedFiles(store)).toEqual([])
+    expect((await loadState(store, LAKE, { signal })).tables[LOAN_TABLE as TableName]?.base?.renewed).toBeUndefined()
+    await expectEqual(database, store)
+  },
+)
 
 test('a base that a new snapshot replaced while it was being renewed is given up', async () => {
   const { database, store } = await book()
