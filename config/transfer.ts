@@ -19,6 +19,7 @@ const csv = z
     date_format: z.string().optional(),
     timestamp_format: z.string().optional(),
     assume_utc: z.boolean().optional(),
+    pad_rows: z.boolean().optional(),
     sample: z.string().optional(),
     types: z.record(z.string(), z.string()).optional().describe('{id: int64, amount: "decimal(12,2)"}; the rest is inferred.'),
   })

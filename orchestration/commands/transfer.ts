@@ -47,6 +47,7 @@ export const transferCommand: DefineCommand = (context) =>
     .option('--date-format <form>', 'CSV: such as %d.%m.%Y; default: ISO-8601, or what the sample shows')
     .option('--timestamp-format <form>', 'CSV: such as %d.%m.%Y %H:%M:%S')
     .option('--assume-utc', 'CSV: timestamps without a zone are UTC where instants are wanted')
+    .option('--pad-rows', 'CSV: fields that a row lacks at its end are NULL')
     .option('--sample <size>', 'CSV: what inference looks at, or all; default: 4MiB')
     .option('--json', 'print plan and result as JSON')
     .addHelpText('after', `\n${formsText()}`)

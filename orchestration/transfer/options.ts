@@ -48,6 +48,7 @@ export type GivenOptions = {
   readonly dateFormat?: string
   readonly timestampFormat?: string
   readonly assumeUtc?: true
+  readonly padRows?: true
   readonly sample?: string
   readonly onBadValue?: string
   readonly rejects?: string
@@ -104,6 +105,7 @@ function declaration(given: GivenOptions): CsvDeclaration {
     ...(given.dateFormat === undefined ? {} : { dateFormat: given.dateFormat }),
     ...(given.timestampFormat === undefined ? {} : { timestampFormat: given.timestampFormat }),
     ...(given.assumeUtc === true ? { assumeUtc: true } : {}),
+    ...(given.padRows === true ? { padRows: true } : {}),
     ...(given.sample === undefined ? {} : { sampleBytes: sampleBytes(given.sample) }),
     ...(types.size === 0 ? {} : { types }),
   }

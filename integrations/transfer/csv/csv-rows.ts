@@ -177,7 +177,8 @@ class CsvRows {
       this.#headerSeen = true
       return
     }
-    if (scanner.count !== this.#columns.length) {
+    const missing = this.#columns.length - scanner.count
+    if (missing !== 0 && !(missing > 0 && this.#options.layout.dialect.padRows)) {
       const reason = `has ${scanner.count} fields, expected ${this.#columns.length}`
       this.#refuse(null, reason)
       return
@@ -195,6 +196,10 @@ class CsvRows {
       }
       this.#refuse(place, reason)
       return
+    }
+    for (let place = scanner.count; missing > 0 && place < this.#columns.length; place++) {
+      const target = this.#wanted[place] as number
+      if (target >= 0) this.#buffers[target]?.setNull(row)
     }
     this.#rows = row + 1
   }
@@ -238,7 +243,7 @@ class CsvRows {
       const type = place === null ? '' : ` (${typeName(column(layout, place).type)}, ${column(layout, place).basis})`
       const cure =
         place === null
-          ? 'Correct the file, give --delimiter or --quote, or keep such rows aside with --on-bad-value reject'
+          ? 'Correct the file, give --delimiter or --quote, fill short rows up with --pad-rows, or keep such rows aside with --on-bad-value reject'
           : `Correct the file, give the type with --types '${column(layout, place).name}=text', or keep such rows aside with --on-bad-value reject`
       throw this.#problem('BAD_VALUE', 0, place, `${place === null ? '' : 'the value '}${reason}${type}. ${cure}`)
     }

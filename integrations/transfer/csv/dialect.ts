@@ -23,6 +23,8 @@ export type CsvDialect = {
   readonly nullValues: readonly string[]
   /** Timestamps without a zone are instants in UTC, where the column is one of instants. */
   readonly assumeUtc: boolean
+  /** Fields that a row lacks at its end are NULL. */
+  readonly padRows: boolean
 }
 
 /** What a person said about the file; everything else is sniffed. */
@@ -42,6 +44,8 @@ export type CsvDeclaration = {
   readonly timestampFormat?: string
   /** Timestamps without a zone in a column of instants are UTC. Default: they are refused. */
   readonly assumeUtc?: boolean
+  /** Fields that a row lacks at its end are NULL. Default: such rows are refused. */
+  readonly padRows?: boolean
   readonly types?: ReadonlyMap<string, LogicalType>
   /** Types of the target for columns that are not declared. */
   readonly targetTypes?: ReadonlyMap<string, LogicalType>

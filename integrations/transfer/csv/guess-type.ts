@@ -67,6 +67,9 @@ export class TypeGuess {
   #wholeDigits = 0
   #significant = 0
   #scale = 0
+  /** Shortest fraction, and longest one that ends in a zero, of at least two digits. */
+  #shortest = Number.POSITIVE_INFINITY
+  #paddedScale = 0
   #smallest = 0n
   #largest = 0n
   #isoDates = true
@@ -120,6 +123,8 @@ export class TypeGuess {
     const digits = before.replace(/^0+/, '')
     this.#wholeDigits = Math.max(this.#wholeDigits, digits.length)
     this.#scale = Math.max(this.#scale, after.length)
+    if (after !== '') this.#shortest = Math.min(this.#shortest, after.length)
+    if (after.length > 1 && after.endsWith('0')) this.#paddedScale = Math.max(this.#paddedScale, after.length)
     this.#significant = Math.max(this.#significant, (digits + after).replace(/^0+|0+$/g, '').length)
     if (!whole || digits.length < 19) return
     const value = BigInt(text)
@@ -184,6 +189,9 @@ export class TypeGuess {
       return this.#wholeDigits <= MAX_PRECISION ? guess({ kind: 'decimal', precision: MAX_PRECISION, scale: 0 }) : guess(TEXT)
     }
     if (this.#fixed) {
+      // Versions: 5.1 and 5.10 are two, though one number. Who writes amounts pads all of them, or none.
+      if (this.#paddedScale > this.#shortest)
+        return guess(TEXT, 'some decimals end in zeros, some are shorter: numbers or names?')
       const needed = this.#wholeDigits + this.#scale
       if (needed > MAX_PRECISION) return guess(TEXT, `more than ${MAX_PRECISION} digits`)
       return guess({ kind: 'decimal', precision: needed <= 16 ? 18 : MAX_PRECISION, scale: this.#scale })

@@ -76,6 +76,7 @@ export function sniffDialect(
     thousands: declared.thousands ?? null,
     nullValues: declared.nullValues ?? [],
     assumeUtc: declared.assumeUtc ?? false,
+    padRows: declared.padRows ?? false,
   }
 }
 

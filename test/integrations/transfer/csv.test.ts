@@ -70,7 +70,7 @@ describe('types', () => {
   test.each([
     ['1\n-9223372036854775808\n9223372036854775807', 'int64'],
     ['1\n9223372036854775808', 'decimal(38,0)'],
-    ['1.10\n-22.5', 'decimal(18,2)'],
+    ['1.10\n-22.55', 'decimal(18,2)'],
     ['1.5\n1e-7', 'float64'],
     ['true\nFALSE', 'bool'],
     ['2026-01-31\n1999-12-01', 'date'],
@@ -81,6 +81,9 @@ describe('types', () => {
     ['01/31/2026\n01/02/2026', 'date'],
     ['007\n12', 'utf8'],
     ['+49\n12', 'utf8'],
+    ['5.1\n5.10', 'utf8'],
+    ['4.10\n5.04', 'decimal(18,2)'],
+    ['1696.0\n5341.6\n836.63\n7', 'decimal(18,2)'],
     ['01/02/2026\n03/04/2026', 'utf8'],
     ['2026-01-31T10:00:00Z\n2026-01-31 10:00:00', 'utf8'],
     ['2026-01-31 10:00:00.1234567', 'utf8'],
@@ -172,6 +175,14 @@ describe('rows', () => {
   test('blank lines are no rows, except in a file of one column', async () => {
     expect(await linesOf(await openCsv('a,b\n\n1,2\n\n'))).toEqual(['1 | 2'])
     expect(await linesOf(await openCsv('a\n1\n\n2\n'))).toEqual(['1', '␀', '2'])
+  })
+
+  test('short rows are filled up where that is asked for, long ones never', async () => {
+    const reader = await openCsv('a,b,c\n1,2,3\n4\n', { padRows: true }, { columns: ['c', 'a'] })
+    expect(await linesOf(reader)).toEqual(['3 | 1', '␀ | 4'])
+    await expect(linesOf(await openCsv('a,b\n1,2\n1,2,3\n', { padRows: true }))).rejects.toThrow(
+      'line 3: has 3 fields, expected 2',
+    )
   })
 
   test('wanted columns come in the order asked for', async () => {
