@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- features`: the demo's loan book replayed from Arrow batches into the engine, against reading the same
- * batches only; the memory it then needs; reads of ordinary clients and of one with 10,000 loans and 20,000 payments.
+ * batches only, and from a lake on disk; the memory it then needs; reads of ordinary clients and of one with 10,000 loans and 20,000 payments.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,15 +11,18 @@ import { columnData, parseCanonical, type Value } from '../../connectors/column-
 import { arrowType, type LogicalType, typeName } from '../../connectors/logical-type.ts'
 import { batchRows } from '../../features/arrow-rows.ts'
 import { type Engine, openEngine } from '../../features/engine.ts'
+import { catchUp } from '../../features/feed.ts'
 import { type RowEvent, sourceShape } from '../../features/row-event.ts'
 import { clientLoans } from '../../features/views/client-loans.ts'
 import { BOOK_TIME, loanBook } from '../../orchestration/demo/loan-book.ts'
 import { ROOT } from '../support/sources.ts'
+import { featureLake } from './feature-lake.ts'
 
 const ROUNDS = Number(process.env.PORTAGE_BENCH_ROUNDS ?? 5)
 const SCALE = Number(process.env.PORTAGE_BENCH_SCALE ?? 1)
 const BATCH_ROWS = 16_384
 const READS = 20_000
+const signal = new AbortController().signal
 const BIG_READS = 300
 
 const TEXT: LogicalType = { kind: 'utf8', format: 'text' }
@@ -107,6 +110,10 @@ function readOnly(batches: readonly Batch[]): number {
 function cpuSeconds(run: () => void): number {
   const before = process.cpuUsage()
   run()
+  return secondsSince(before)
+}
+
+function secondsSince(before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before)
   return (user + system) / 1e6
 }
@@ -119,6 +126,15 @@ export async function run(): Promise<void> {
   const rounds: { reading: number; replaying: number }[] = []
   for (let round = 0; round < ROUNDS; round++) {
     rounds.push({ reading: events / cpuSeconds(() => readOnly(batches)), replaying: events / cpuSeconds(() => replay(batches)) })
+  }
+  const landed: number[] = []
+  {
+    await using lake = await featureLake(COLUMNS, batches)
+    for (let round = 0; round < ROUNDS; round++) {
+      const started = process.cpuUsage()
+      await catchUp(openEngine(clientLoans), lake.reader, lake.tables, null, signal)
+      landed.push(events / secondsSince(started))
+    }
   }
   collect()
   const before = process.memoryUsage().heapUsed
@@ -143,6 +159,7 @@ export async function run(): Promise<void> {
   console.log(
     `  replay into the engine   ${thousands(replaying)} changes per CPU-second, ${(replaying / reading).toFixed(2)} of reading`,
   )
+  console.log(`  replay from the lake     ${thousands(middle(landed))} changes per CPU-second, Parquet read and decoded`)
   console.log(
     `  memory of the engine     ${Math.round(heapBytes / 2 ** 20)} MiB of heap, ${Math.round(heapBytes / rows)} bytes per row`,
   )
@@ -151,7 +168,7 @@ export async function run(): Promise<void> {
   console.log(`  the same, after a change each time       ${shownTimes(changing, 0)}`)
   const kept = join(ROOT, '.portage', 'bench')
   await mkdir(kept, { recursive: true })
-  const figures = { node: process.version, events, rows, entities, rounds, heapBytes, ordinary, big, changing }
+  const figures = { node: process.version, events, rows, entities, rounds, landed, heapBytes, ordinary, big, changing }
   await writeFile(join(kept, 'features.json'), `${JSON.stringify(figures, null, 2)}\n`)
 }
 
@@ -183,29 +200,21 @@ function changeBigClient(engine: Engine, index: number): void {
   engine.apply([{ source: 'payment', op: 'update', position: position(1_000_001 + index, 1), key, oldKey: null, values }])
 }
 
-/** Microseconds. `cpu` leaves out what other processes of the machine took. */
-type Times = { readonly p50: number; readonly p99: number; readonly cpu: { readonly p50: number; readonly p99: number } }
+/** Microseconds. */
+type Times = { readonly p50: number; readonly p99: number }
 
 /** Of each call, after a quarter of them unmeasured. */
 function timings(count: number, call: (index: number) => unknown): Times {
   for (let index = 0; index < count / 4; index++) call(index)
-  const by = (clock: () => number, from: number) => {
-    const taken = Array.from({ length: count }, (_, index) => {
-      const started = clock()
-      call(from + index)
-      return clock() - started
-    }).toSorted((a, b) => a - b)
-    return { p50: taken[Math.floor(count * 0.5)] ?? 0, p99: taken[Math.floor(count * 0.99)] ?? 0 }
-  }
-  const ownTime = () => {
-    const { user, system } = process.threadCpuUsage()
-    return user + system
-  }
-  return { ...by(() => performance.now() * 1000, count), cpu: by(ownTime, 2 * count) }
+  const taken = Array.from({ length: count }, (_, index) => {
+    const started = performance.now()
+    call(index)
+    return (performance.now() - started) * 1000
+  }).toSorted((a, b) => a - b)
+  return { p50: taken[Math.floor(count * 0.5)] ?? 0, p99: taken[Math.floor(count * 0.99)] ?? 0 }
 }
 
-const shownTimes = ({ p50, p99, cpu }: Times, digits: number): string =>
-  `p50 ${p50.toFixed(digits)} µs, p99 ${p99.toFixed(digits)} µs; of CPU ${cpu.p50.toFixed(0)} and ${cpu.p99.toFixed(0)} µs`
+const shownTimes = ({ p50, p99 }: Times, digits: number): string => `p50 ${p50.toFixed(digits)} µs, p99 ${p99.toFixed(digits)} µs`
 
 const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 const thousands = (value: number): string => `${Math.round(value / 1000)} k`
