@@ -169,3 +169,38 @@ test('the YAML may say how long changes stay, and whether readers lose them', as
     expect(await job.differences()).toEqual([])
   }
 })
+
+test('a table that is kept back at an older schema keeps its files and its dropped column', async () => {
+  await using job = await openJob({ schemaChanges: '{drop_column: hold}' })
+  await job.db.query(
+    `create table t (id int primary key, a int, b text); insert into t select i, i, 'b' || i from generate_series(1, 50) i`,
+  )
+  await job.catchUp()
+  await job.db.query(`update t set a = a + 1 where id < 20`)
+  await job.catchUp()
+  await job.db.query(`update t set b = b || '!' where id < 5`)
+  await job.catchUp()
+  await job.db.query('alter table t drop b')
+  await job.db.query('update t set a = 0 where id = 50')
+  await job.run('run', '--until-current')
+  const shown = () => succeeds(job, 'query', 'select * from job.t order by id', '--format', 'csv')
+  const before = await shown()
+  expect(before).toContain('b1!')
+  for (let round = 0; round < 2; round++) {
+    await succeeds(job, 'compact', '--renew', 'always', '--min-files', '2')
+    await job.run('register')
+    expect(await shown()).toBe(before)
+    const kept = await succeeds(job, 'vacuum', '--grace', '0s')
+    expect(kept).toMatch(/needed by a warehouse that keeps a table at its accepted schema/)
+    expect(await shown()).toBe(before)
+    await job.run('register', '--repair')
+    expect(await shown()).toBe(before)
+  }
+  await succeeds(job, 'apply', 'job')
+  await job.run('register')
+  const accepted = await shown()
+  expect(accepted.split('\n')[0]).toBe('id,a')
+  expect(await job.differences()).toEqual([])
+  await succeeds(job, 'vacuum', '--grace', '0s')
+  expect(await shown()).toBe(accepted)
+})
