@@ -9,12 +9,14 @@ import { type ReconcileEvent, reconcile } from '../integrations/reconcile/reconc
 import type { ReconcileReport } from '../integrations/reconcile/report.ts'
 import type { CommandContext } from './command-context.ts'
 import { EXIT, UsageError } from './exit-codes.ts'
+import { durationText } from './format/quantities.ts'
 import type { Opener } from './open.ts'
 import { openIntegration } from './open-integration.ts'
 import { printJson } from './output.ts'
 import { reconcileProgress } from './reconcile-progress.ts'
 import { printReport, reconcileNote } from './reconcile-report.ts'
 import { recordAudit } from './record-audit.ts'
+import { retry } from './retry.ts'
 import { openSourceOf } from './scope.ts'
 import { integrationNamed, openSession } from './session.ts'
 
@@ -34,6 +36,8 @@ export type ReconcileScope = {
   readonly onEvent: (event: ReconcileEvent) => void
 }
 
+/** Passing failures are tried again for so long. */
+const DEADLINE_MS = 30_000
 /** How long the lake or a warehouse may stand still, beside its own rhythm. */
 const PATIENCE_MS = 120_000
 
@@ -43,11 +47,19 @@ export async function reconcileNow(context: CommandContext, options: ReconcileCo
   const integration = integrationNamed(configuration, options.integration)
   const progress = reconcileProgress(context.io, environment)
   const { tables, deep } = options
-  const report = await reconcileIntegration(
-    integration,
-    { opener, environment, by },
-    { tables, sample, deep, onEvent: progress.emit },
-    context.signal,
+  const { signal } = context
+  const report = await retry(
+    () =>
+      reconcileIntegration(integration, { opener, environment, by }, { tables, sample, deep, onEvent: progress.emit }, signal),
+    {
+      environment,
+      signal,
+      deadlineMs: () => DEADLINE_MS,
+      onAttempt: ({ error, pauseMs }) => {
+        const text = context.redaction.redact(error instanceof Error ? error.message : String(error))
+        progress.emit({ kind: 'wait', message: `${text}. Next attempt in ${durationText(pauseMs)}` })
+      },
+    },
   )
   progress.close()
   if (options.json) await printJson(context, report)

@@ -41,6 +41,8 @@ export type ReconcileOptions = {
 }
 
 const PAUSE_MS = 1_000
+/** A registration in between may spoil an answer. */
+const MAX_ATTEMPTS = 6
 
 /** Throws `NOT_FOUND` without a lake, `SOURCE_CHANGED` for another server, and what `Coverage.through` throws. */
 export async function reconcile(options: ReconcileOptions, signal: AbortSignal): Promise<ReconcileReport> {
@@ -93,10 +95,11 @@ export async function reconcile(options: ReconcileOptions, signal: AbortSignal):
   }
 }
 
-/** Tables of the log and of the source: what only one of them has is a finding. */
+/** Tables of the log and of the source: what only one of them has is a finding, unless the log knows that the source dropped it. */
 async function everyTable(state: LogState, source: Source, signal: AbortSignal): Promise<readonly TableName[]> {
   const { tables } = await source.describe(signal)
-  return [...new Set([...(Object.keys(state.tables) as TableName[]), ...tables.map(({ table }) => table)])].toSorted()
+  const landed = Object.entries(state.tables).flatMap(([table, { gone }]) => (gone === null ? [table as TableName] : []))
+  return [...new Set([...landed, ...tables.map(({ table }) => table)])].toSorted()
 }
 
 async function refuseStrangers(state: LogState, { lake, source }: ReconcileOptions, signal: AbortSignal): Promise<void> {
@@ -173,14 +176,23 @@ async function compareWarehouses(
     '' as Position,
   )
   const commit = Math.max(...fresh.map((each) => each.commit ?? 0))
+  const needed = { position, commit }
   for (const place of options.warehouses) {
-    const shown = await shownThrough(place, warehouseOptions, { position, commit }, signal)
+    let shown = await shownThrough(place, warehouseOptions, needed, signal)
     for (const each of fresh) {
       if (each.lakeSums === null) continue
-      const report: SideReport =
-        'reason' in shown
-          ? skippedSide(place, shown.reason)
-          : await compareWarehouse(place, warehouseOptions, shown, each.lakeSums, signal)
+      let report: SideReport
+      for (let attempt = 1; ; attempt++) {
+        report =
+          'reason' in shown
+            ? skippedSide(place, shown.reason)
+            : await compareWarehouse(place, warehouseOptions, shown, each.lakeSums, signal)
+        if (report.verdict === 'equal' || 'reason' in shown || attempt === MAX_ATTEMPTS) break
+        // The relations may have been shown anew in between, with other names or from another base.
+        const now = await place.warehouse.registered(lake.integration, place.schema, signal)
+        if (now?.commit === shown.commit) break
+        shown = await shownThrough(place, warehouseOptions, needed, signal)
+      }
       sides.set(each.table, [...(sides.get(each.table) ?? []), report])
     }
   }
