@@ -13,7 +13,8 @@ import { ConnectorError } from '../../connectors/errors.ts'
 import type { LogicalType } from '../../connectors/logical-type.ts'
 import type { ObjectStore } from '../../connectors/ports.ts'
 
-const COMPRESSORS: Compressors = {
+/** Beside SNAPPY, which hyparquet brings along. */
+export const COMPRESSORS: Compressors = {
   ZSTD: (input, length) => exactLength(zstdDecompressSync(input), length),
   GZIP: (input, length) => exactLength(gunzipSync(input), length),
 }

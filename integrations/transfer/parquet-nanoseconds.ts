@@ -2,13 +2,19 @@
  * DuckDB reads instants in nanoseconds as microseconds and says nothing of what it cuts off. Such columns are looked at before,
  * as they are stored. I/O through the file.
  */
-import { type AsyncBuffer, parquetMetadataAsync, type SchemaElement } from 'hyparquet'
+import {
+  type AsyncBuffer,
+  type FileMetaData,
+  type ParquetParsers,
+  parquetMetadataAsync,
+  parquetRead,
+  type SchemaElement,
+} from 'hyparquet'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { ReadableFile } from '../../connectors/tables.ts'
-import { readParquetColumns } from '../read/parquet-columns.ts'
+import { COMPRESSORS } from '../read/parquet-columns.ts'
 
 const GROUP_ROWS = 65_536
-const STORED = { kind: 'int64' } as const
 
 /** Throws `BAD_VALUE` when an instant of the wanted columns is finer than a microsecond. `columns` null = all. */
 export async function refuseNanoseconds(
@@ -17,22 +23,53 @@ export async function refuseNanoseconds(
   signal: AbortSignal,
 ): Promise<void> {
   const buffer = bufferOf(file, signal)
-  const { schema } = await parquetMetadataAsync(buffer)
+  const metadata = await parquetMetadataAsync(buffer)
+  const { schema } = metadata
   const fine = schema.filter(isFineInstant)
   if (fine.length === 0) return
   const [, ...top] = topLevel(schema)
   const nested = fine.find((element) => !top.includes(element))
   if (nested !== undefined) throw refusal(file, nested.name)
-  const wanted = fine.filter(({ name }) => columns === null || columns.includes(name)).map(({ name }) => ({ name, type: STORED }))
-  for await (const group of readParquetColumns(buffer, file.name, wanted, { groupRows: GROUP_ROWS, signal })) {
-    for (const [name, values] of group.columns) {
-      if (values.some((value) => value !== null && (value as bigint) % 1000n !== 0n)) throw refusal(file, name)
+  const wanted = fine.filter(({ name }) => columns === null || columns.includes(name))
+  for (const { name } of wanted) {
+    let found: boolean
+    try {
+      found = await hasNanoseconds(buffer, metadata, name, signal)
+    } catch (cause) {
+      if (signal.aborted || cause instanceof ConnectorError) throw cause
+      throw new ConnectorError(
+        'UNSUPPORTED',
+        `File "${file.name}", column "${name}" counts nanoseconds and is packed so that nobody can see whether they are whole microseconds. Write it in microseconds or with ZSTD, or leave the column out with --columns`,
+        { cause },
+      )
     }
+    if (found) throw refusal(file, name)
   }
 }
 
+async function hasNanoseconds(file: AsyncBuffer, metadata: FileMetaData, column: string, signal: AbortSignal): Promise<boolean> {
+  let found = false
+  const timestampFromNanoseconds = (nanoseconds: bigint): null => {
+    if (nanoseconds % 1000n !== 0n) found = true
+    return null
+  }
+  let start = 0
+  for (const group of metadata.row_groups) {
+    const end = start + Number(group.num_rows)
+    for (let rowStart = start; rowStart < end && !found; rowStart += GROUP_ROWS) {
+      signal.throwIfAborted()
+      const rowEnd = Math.min(end, rowStart + GROUP_ROWS)
+      const parsers = { timestampFromNanoseconds } as unknown as Partial<ParquetParsers>
+      await parquetRead({ file, metadata, columns: [column], rowStart, rowEnd, compressors: COMPRESSORS, parsers })
+    }
+    start = end
+  }
+  return found
+}
+
+/** INT96 counts nanoseconds, whatever it holds. */
 const isFineInstant = ({ type, logical_type: logical }: SchemaElement): boolean =>
-  type === 'INT64' && logical?.type === 'TIMESTAMP' && logical.isAdjustedToUTC && logical.unit === 'NANOS'
+  type === 'INT96' || (type === 'INT64' && logical?.type === 'TIMESTAMP' && logical.isAdjustedToUTC && logical.unit === 'NANOS')
 
 /** The root and its children, without what lies below those. */
 function topLevel(schema: readonly SchemaElement[]): readonly SchemaElement[] {

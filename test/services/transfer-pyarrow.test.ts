@@ -32,13 +32,15 @@ test.each(['none', 'snappy', 'gzip', 'zstd'])('every type that pyarrow writes ar
 
 test.each(['lz4', 'brotli'])('of files packed with %s the columns that need no second look', async (codec) => {
   expect(await toCsv(codec, '--columns', 'i8,word,utc')).toMatchObject({ code: 0 })
+  expect(await toCsv(codec)).toMatchObject({ code: 1, stderr: expect.stringContaining('column "utc_ns" counts nanoseconds') })
 })
 
-test('pages of version 2', async () => {
-  expect(await toCsv('v2')).toMatchObject({ code: 0 })
+test.each(['v2', 'int96'])('pages of version 2, and timestamps of 96 bits: %s', async (name) => {
+  expect(await toCsv(name)).toMatchObject({ code: 0 })
+  expect(readFileSync(place.path('out.csv'), 'utf8')).toBe('ns\n2025-01-01T01:02:03.004567\n\n')
 })
 
-test.each(['fine', 'fine_utc'])('nanoseconds are refused, not cut off: %s', async (name) => {
+test.each(['fine', 'fine_utc', 'fine_int96'])('nanoseconds are refused, not cut off: %s', async (name) => {
   const { code, stderr } = await toCsv(name)
   expect([code, stderr]).toEqual([1, expect.stringContaining('column "a": a timestamp has nanoseconds')])
 })

@@ -33,5 +33,8 @@ for codec in ["none", "snappy", "gzip", "zstd", "lz4", "brotli"]:
     pq.write_table(table, f"{out}/{codec}.parquet", compression=codec)
 pq.write_table(table.select(["ns"]), f"{out}/v2.parquet", data_page_version="2.0")
 fine = [1_735_693_323_004_567_891]
-pq.write_table(pa.table({"a": pa.array(fine, pa.timestamp("ns"))}), f"{out}/fine.parquet")
+pq.write_table(table.select(["ns"]), f"{out}/int96.parquet", use_deprecated_int96_timestamps=True)
+fine_table = pa.table({"a": pa.array(fine, pa.timestamp("ns"))})
+pq.write_table(fine_table, f"{out}/fine.parquet")
+pq.write_table(fine_table, f"{out}/fine_int96.parquet", use_deprecated_int96_timestamps=True)
 pq.write_table(pa.table({"a": pa.array(fine, pa.timestamp("ns", "UTC"))}), f"{out}/fine_utc.parquet")
