@@ -79,13 +79,12 @@ async function runCase(operation: Operation, strike: Strike): Promise<CaseResult
   return { operation: operation.name, strike, survived, problems }
 }
 
-/** The table of a README: one row per failpoint. */
+/** One row per operation: the calls that were struck, and how many cases were survived. */
 export function matrixTable(results: readonly CaseResult[]): string {
-  const rows = Map.groupBy(results, ({ operation, strike }) => `| ${operation} | ${strike.failpoint} |`)
-  const lines = [...rows].map(([place, cases]) => {
+  const lines = [...Map.groupBy(results, ({ operation }) => operation)].map(([operation, cases]) => {
+    const failpoints = [...new Set(cases.map(({ strike }) => strike.failpoint))].join(', ')
     const survived = cases.filter((each) => each.survived !== null).length
-    const kinds = [...new Set(cases.map(({ strike }) => strike.kind))].join(', ')
-    return `${place} ${kinds} | ${survived} of ${cases.length} |`
+    return `| ${operation} | ${failpoints} | ${survived} of ${cases.length} |`
   })
-  return ['| Operation | Failpoint | Faults | Survived |', '|---|---|---|---|', ...lines].join('\n')
+  return ['| Operation | Calls that were struck | Cases survived |', '|---|---|---|', ...lines].join('\n')
 }
