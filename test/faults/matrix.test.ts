@@ -20,7 +20,7 @@ const inWords = ({ strike, problems }: CaseResult): string =>
 test('the README tells of every failpoint that an operation must have, and of no case that was lost', () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   for (const { name, expects } of OPERATIONS) {
-    for (const failpoint of expects)
-      expect(readme).toMatch(new RegExp(`\\| ${name} \\| ${failpoint} \\|[^|]*\\| (\\d+) of \\1 \\|`))
+    const struck = new RegExp(`\\| ${name} \\| ([^|]*) \\| (\\d+) of \\2 \\|`).exec(readme)?.[1]
+    expect(struck?.split(', '), name).toEqual(expect.arrayContaining([...expects]))
   }
 })
