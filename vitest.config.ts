@@ -6,7 +6,7 @@ export default defineConfig({
     exclude: ['test/services/**', 'test/soak/**', 'test/bench/**', 'node_modules/**'],
     globalSetup: ['test/support/global-setup.ts'],
     passWithNoTests: false,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
     coverage: { provider: 'v8', include: ['connectors/**', 'integrations/**', 'orchestration/**', 'config/**'] },
