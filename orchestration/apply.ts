@@ -37,7 +37,7 @@ export async function applyHeld(context: CommandContext, { integration: name, ta
     }
   }
   if (json) await printJson(context, { integration: integration.name, commit: log.state().number, accepted: wanted })
-  else for (const line of appliedLines(log.state(), wanted)) await context.print(line)
+  else for (const line of appliedLines(log.state(), wanted, tables)) await context.print(line)
   if (wanted.length === 0) return
   // Here and now, so that a person who accepts sees it; a run registers at its own cadence what comes later.
   const state = log.state()
@@ -79,8 +79,12 @@ function acceptance(
   return Object.fromEntries(commits)
 }
 
-function appliedLines({ tables }: LogState, accepted: readonly HeldTable[]): readonly string[] {
-  if (accepted.length === 0) return ['Nothing is held']
+function appliedLines(state: LogState, accepted: readonly HeldTable[], named: readonly string[]): readonly string[] {
+  const { tables } = state
+  if (accepted.length === 0) {
+    const others = heldTables(state).map(({ table }) => table)
+    return [others.length === 0 ? 'Nothing is held' : `Nothing is held of ${named.join(', ')}; held: ${others.join(', ')}`]
+  }
   return accepted.map(({ table, newest, changes }) => {
     const known = tables[table]
     if (known === undefined) return `${table}: accepted (${changes.join(', ')}); its relations leave the warehouses`

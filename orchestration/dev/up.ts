@@ -1,5 +1,5 @@
 /** `portage dev up`: a PostgreSQL server with the loan book and an S3 endpoint, for trying things on; ends with the signal. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import pg from 'pg'
 import { integrationJsonSchema } from '../../config/json-schema.ts'
@@ -29,6 +29,14 @@ export async function devUp(context: CommandContext, { scale, port, s3Port }: De
   await using s3 = await startDevS3(state, s3Port)
   const written = writeSample(config, state)
 
+  const addition = `, and in connections.yaml
+  lake_s3:
+    connector: s3
+    bucket: ${DEV_BUCKET}
+    endpoint: ${s3.url}
+    access_key_id: \${file:${from(config, s3.files.accessKeyId)}}
+    secret_access_key: \${file:${from(config, s3.files.secretAccessKey)}}`
+
   await print(`PostgreSQL is ready: ${server.url}`)
   await print(`tables: ${loaded}`)
   await print(`S3 endpoint is ready: ${s3.url}, bucket "${DEV_BUCKET}", region ${s3.region}`)
@@ -39,13 +47,7 @@ In another terminal:
   portage run loans --until-current
   portage query "select status, count(*) as loans, sum(amount) as amount from loans.loan group by status order by 1"
 
-With the lake in the bucket: lake: {connection: lake_s3, prefix: raw}, in the integration, and in connections.yaml
-  lake_s3:
-    connector: s3
-    bucket: ${DEV_BUCKET}
-    endpoint: ${s3.url}
-    access_key_id: \${file:${from(config, s3.files.accessKeyId)}}
-    secret_access_key: \${file:${from(config, s3.files.secretAccessKey)}}
+With the lake in the bucket: lake: {connection: lake_s3, prefix: raw}, in the integration${hasBucketLake(config) ? '' : addition}
 Other S3 clients (path style, signature version 4):
   export AWS_ENDPOINT_URL_S3=${s3.url} AWS_REGION=${s3.region}
   export AWS_ACCESS_KEY_ID="$(cat ${s3.files.accessKeyId})" AWS_SECRET_ACCESS_KEY="$(cat ${s3.files.secretAccessKey})"
@@ -80,6 +82,11 @@ async function fill(url: string, scale: number): Promise<string> {
 /** A path as the configuration says it. */
 function from(root: string, path: string): string {
   return relative(resolve(root), resolve(path))
+}
+
+/** Said twice, a key of YAML is an error. */
+function hasBucketLake(root: string): boolean {
+  return /^lake_s3:/m.test(readFileSync(join(root, 'connections.yaml'), 'utf8'))
 }
 
 /** Only into a root that has no connections yet. */

@@ -92,6 +92,8 @@ test('a dropped column is held: the table stays, others go on, plan shows it, ap
   await expect(shown).toMatchFileSnapshot('../golden/plan/dropped-column.txt')
   expect(ddl).toContain('create or replace view "loans"."loan" as')
   expect(ddl).not.toContain('"loans"."client"')
+  const other = await at.run('apply', 'loans', 'public.client')
+  expect(other.stdout).toBe('Nothing is held of public.client; held: public.loan\n')
   const applied = await at.run('apply', 'loans', 'public.loan')
   expect(applied).toMatchObject({ code: 0, stderr: '' })
   expect(applied.stdout).toContain('public.loan: schema version 2 accepted (column "note" dropped)')
