@@ -175,7 +175,9 @@ describe('maintenance changes no row and no history', () => {
 
   const live = async (life: Life, steps: readonly Step[]): Promise<void> => {
     let cut: Position | null = null
-    for (const each of [...steps, { kind: 'register' } as const]) {
+    const look = { kind: 'register' } as const
+    const half = steps.length >> 1
+    for (const each of [...steps.slice(0, half), look, ...steps.slice(half), look]) {
       if (each.kind !== 'register') {
         applyStep(life.model, each)
         continue
@@ -213,6 +215,9 @@ describe('maintenance changes no row and no history', () => {
       ),
       { numRuns: RUNS },
     )
+  })
+
+  test('and it had something to do', () => {
     for (const total of Object.values(totals)) expect(total).toBeGreaterThan(0)
   })
 })
