@@ -156,7 +156,10 @@ async function copyChunk(context: SnapshotContext, job: ChunkJob, signal: AbortS
       // Decided inside the append, which is serialised: exactly one commit is the last.
       const pending = state.tables[table.table]?.pending
       if (pending?.generation !== generation) {
-        throw new ConnectorError('TABLE_REWRITTEN', `Table "${table.table}" changed its shape while it was being copied`)
+        throw new ConnectorError(
+          'TABLE_REWRITTEN',
+          `Table "${table.table}" changed its shape, or a new copy was asked for, while it was being copied`,
+        )
       }
       const complete = pending.plan.every(({ id }) => id === chunk.id || id in pending.done)
       const snapshot = { generation, done: { [chunk.id]: position }, complete }

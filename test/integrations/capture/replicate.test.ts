@@ -231,6 +231,33 @@ describe('replicate', () => {
     })
   }
 
+  it('starts a first copy over when a new one is asked for in its middle, and leaves no file of it', async () => {
+    const [database, store] = [loanBook(60), memoryStore()]
+    const signal = AbortSignal.timeout(20_000)
+    const asking: Promise<unknown>[] = []
+    await runCapture(database, store, {
+      readers: 1,
+      onEvent: (event) => {
+        if (event.kind !== 'commit' || event.commit !== 'snapshot' || asking.length > 0 || event.number < 6) return
+        asking.push(
+          openLog({ store, ...LAKE, environment, by: 'test', role: 'maintenance', signal }).then((log) =>
+            resyncTables(log, ['*.*'], signal),
+          ),
+        )
+      },
+    })
+    expect(asking).toHaveLength(1)
+    await Promise.all(asking)
+    await runCapture(database, store)
+    await same(database, store, T, BAG)
+    expect(Object.values((await state(store)).tables).map(({ pending }) => pending)).toEqual([null, null])
+    const files = new Set<string>()
+    for (const { base, changes } of Object.values((await state(store)).tables))
+      for (const { key } of [...(base?.files ?? []), ...changes]) files.add(key)
+    expect(files.size).toBeGreaterThan(0)
+    expect(await unnamedFiles(store)).toEqual([])
+  })
+
   it('fences a run whose log was claimed by another, which acknowledges nothing more', async () => {
     const [database, store] = [loanBook(), memoryStore()]
     const stop = new AbortController()
