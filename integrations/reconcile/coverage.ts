@@ -19,8 +19,9 @@ export type CoverageOptions = {
 }
 
 const POLL_MS = 250
-/** A run that starts again or is taken over leaves its slot for a moment. */
+/** A run that starts again or is taken over leaves its slot for a moment: looking does no harm then, refusing would. */
 const ABSENCE_MS = 1_000
+export const GIVEN_UP_MS = 15_000
 
 /** Follows the log of one integration forward. */
 export class Coverage {
@@ -64,10 +65,10 @@ export class Coverage {
       if (active === true) this.#alone = false
       const patience = this.#alone ? 0 : ABSENCE_MS
       if (absentSince !== null && now - absentSince >= patience) {
-        if (await this.#standsWithoutRun(state, cut, signal)) return state
-        // Somebody has taken the slot meanwhile.
+        const mayReturn = now - absentSince < GIVEN_UP_MS
+        if (await this.#standsWithoutRun(state, cut, mayReturn, signal)) return state
+        // Somebody has taken the slot meanwhile, or may do so.
         this.#alone = false
-        absentSince = null
       }
       if (now - moved > patienceMs) throw this.#standing(state)
       if (!told && !this.#alone) onWait('waiting for the lake to reach the position')
@@ -76,13 +77,14 @@ export class Coverage {
     }
   }
 
-  /** Nobody follows: the lake is still right when nothing has changed since. False: somebody follows after all. */
-  async #standsWithoutRun(state: LogState, cut: Position, signal: AbortSignal): Promise<boolean> {
+  /** Nobody follows: the lake is still right when nothing has changed since. False: somebody follows after all, or may. */
+  async #standsWithoutRun(state: LogState, cut: Position, mayReturn: boolean, signal: AbortSignal): Promise<boolean> {
     const { lake, onWait } = this.#options
     const cure =
       `Run "portage run ${lake.integration} --until-current", or keep "portage run ${lake.integration}" running, ` +
       `then "portage reconcile ${lake.integration}" again`
     if (state.position === null) {
+      if (mayReturn) return false
       throw new ConnectorError(
         'SOURCE_SETUP',
         `Integration "${lake.integration}" has not been copied completely and is not running. ${cure}`,
@@ -91,7 +93,7 @@ export class Coverage {
     if (!this.#alone) onWait('no run is active: looking whether the source has changed since the newest commit')
     this.#alone = true
     const idle = await this.#isIdle(state.position, cut, signal)
-    if (idle !== false) return idle === true
+    if (idle !== false || mayReturn) return idle === true
     throw new ConnectorError(
       'SOURCE_SETUP',
       `Integration "${lake.integration}" is not running, and the source has changed since commit ${state.number}: ` +

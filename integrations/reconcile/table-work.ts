@@ -55,6 +55,7 @@ const MAX_ROWS = 1_000
 const MAX_PREFIXES = 4_096
 const MAX_CONFIRMATIONS = 6
 const MAX_RETRIES = 8
+const MAX_RESTARTS = 4
 
 /** What the lake held when the checksums were taken: warehouses are held against it. */
 export type LakeSums = {
@@ -86,6 +87,7 @@ export class TableWork {
   readonly #options: WorkOptions
   #phase: Phase = { kind: 'sums' }
   #retries = 0
+  #restarts = 0
   #problems = new Map<string, FileProblem>()
   #sizes: ReadonlyMap<string, number> = new Map()
   #confirmed: RowDifference[] = []
@@ -112,9 +114,18 @@ export class TableWork {
     return this.#phase.kind === 'done'
   }
 
+  /** Compares it anew at a later moment; false when that has been tried often enough. */
+  restart(): boolean {
+    if (this.#phase.kind !== 'done' || this.#restarts === MAX_RESTARTS || this.#confirmed.length > 0) return false
+    this.#restarts++
+    this.#phase = { kind: 'sums' }
+    this.lakeSums = null
+    return true
+  }
+
   /** How often a moment had to be left unused. */
   get retries(): number {
-    return this.#retries
+    return this.#retries + this.#restarts
   }
 
   get differences(): { readonly rows: readonly RowDifference[]; readonly more: number } {

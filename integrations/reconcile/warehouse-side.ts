@@ -6,6 +6,7 @@ import type { LakePlace } from '../land/log/keys.ts'
 import { loadState } from '../land/log/read.ts'
 import { registrationOf } from '../register/registration.ts'
 import { differingBuckets, firstBuckets, totalRows } from './bucket-sums.ts'
+import { GIVEN_UP_MS } from './coverage.ts'
 import { differenceOf, differingKeys } from './drill-down.ts'
 import { scanLake } from './lake-rows.ts'
 import type { SideReport } from './report.ts'
@@ -56,6 +57,7 @@ export async function shownThrough(
   const { warehouse, schema, connection } = place
   const deadline = environment.now().getTime() + place.everyMs + patienceMs
   let told = false
+  let absentSince: number | null = null
   for (;;) {
     const registered = await warehouse.registered(lake.integration, schema, signal)
     if (registered !== null) {
@@ -66,8 +68,11 @@ export async function shownThrough(
         return { commit: registered.commit, tables: new Map((request?.tables ?? []).map((table) => [table.table, table])) }
       }
     }
+    if (await options.isRunning(signal)) absentSince = null
+    else absentSince ??= environment.now().getTime()
+    const now = environment.now().getTime()
     const shows = registered === null ? 'shows nothing yet' : `shows commit ${registered.commit}`
-    if (environment.now().getTime() > deadline || !(await options.isRunning(signal))) {
+    if (now > deadline || (absentSince !== null && now - absentSince > GIVEN_UP_MS)) {
       return { reason: `it ${shows}, which is older than the position: run "portage register ${lake.integration}"` }
     }
     if (!told) options.onWait(`waiting for a registration in "${connection}"`)
@@ -76,30 +81,30 @@ export async function shownThrough(
   }
 }
 
-/** Compares one table. Throws only what is not about the table (a connection). */
+/** Compares one table; `passing`: at a later moment it may go well. Throws only what is not about the table (a connection). */
 export async function compareWarehouse(
   place: WarehousePlace,
   options: WarehouseOptions,
   shown: ShownTables,
   lakeSums: LakeSums,
   signal: AbortSignal,
-): Promise<SideReport> {
+): Promise<SideReport & { readonly passing?: true }> {
   const { compared, view, digits, prefixes } = lakeSums
   const name = `${place.connection}.${place.schema}`
   const about = { side: 'warehouse', name, rows: null, reason: null, differences: [], more: 0, floats: [] } as const
   const registration = shown.tables.get(compared.source.table)
-  if (registration === undefined) return { ...about, verdict: 'skipped', reason: 'it does not show the table yet' }
+  if (registration === undefined) return { ...about, verdict: 'skipped', reason: 'it does not show the table yet', passing: true }
   const shownUntil = registration.until
   if (shownUntil !== undefined && shownUntil < view.until) {
     const held = 'a schema change is held: look at "portage plan", accept with "portage apply"'
     return { ...about, verdict: 'skipped', reason: held }
   }
   if (registration.baseThrough > view.until)
-    return { ...about, verdict: 'skipped', reason: 'the table was copied again meanwhile' }
+    return { ...about, verdict: 'skipped', reason: 'the table was copied again meanwhile', passing: true }
   const table = warehouseTable(place.warehouse, { schema: place.schema, registration, compared, until: view.until })
   const rendered = compared.columns.flatMap(({ float }, index) => (float ? [] : [index]))
   if (table.columns.map(({ index }) => index).join() !== rendered.join()) {
-    return { ...about, verdict: 'skipped', reason: 'it shows the table in another shape' }
+    return { ...about, verdict: 'skipped', reason: 'it shows the table in another shape', passing: true }
   }
   try {
     const sums = await warehouseChecksums(table, { digits, prefixes }, signal)

@@ -42,7 +42,7 @@ test('no false alarm under load, with changes of shape and values out of line', 
     for (let round = 0; Date.now() < until; round++) {
       const options = round % 3 === 2 ? ['--deep'] : []
       const { code, stdout, stderr } = await job.run('reconcile', '--json', ...options)
-      if (!stdout.startsWith('{')) throw new Error(`reconcile ended with ${code}: ${stderr}`)
+      if (!stdout.startsWith('{')) throw new Error(`reconcile ended with ${code}: ${stderr}\nrun: ${run.stderr().slice(-3000)}`)
       const report = JSON.parse(stdout) as ReconcileReport
       for (const { table, verdict, reason, sides, files } of report.tables) {
         verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1)
