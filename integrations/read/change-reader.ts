@@ -6,8 +6,8 @@ import { ConnectorError } from '../../connectors/errors.ts'
 import { arrowType, type LogicalType, typeName } from '../../connectors/logical-type.ts'
 import type { ChangeReader, ObjectStore } from '../../connectors/ports.ts'
 import type { FileEntry, LogState, TableState } from '../land/log/commit.ts'
-import { storedGroups } from '../reconcile/stored-groups.ts'
 import { storedData } from './stored-data.ts'
+import { storedGroups } from './stored-groups.ts'
 
 const BATCH_ROWS = 16_384
 const TEXT: LogicalType = { kind: 'utf8', format: 'text' }

@@ -4,8 +4,8 @@ import type { SchemaElement } from 'hyparquet'
 import { ConnectorError } from '../../connectors/errors.ts'
 import { arrowType, type LogicalType } from '../../connectors/logical-type.ts'
 import { nullData } from '../land/projection.ts'
-import type { StoredColumn } from '../reconcile/stored-groups.ts'
 import type { ParquetChunk } from './parquet-chunk.ts'
+import type { StoredColumn } from './stored-groups.ts'
 
 /** Encoders read whole words. */
 const SPARE_BYTES = 8

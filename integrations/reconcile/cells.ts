@@ -5,8 +5,8 @@ import { canonicalText, parseCanonical } from '../../connectors/column-values.ts
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { LogicalType } from '../../connectors/logical-type.ts'
 import type { ParquetChunk } from '../read/parquet-chunk.ts'
+import type { StoredColumn } from '../read/stored-groups.ts'
 import { isShort, joinedWords, type RowText } from './row-text.ts'
-import type { StoredColumn } from './stored-groups.ts'
 
 /** Writes the cell of a row, `\N` for NULL. */
 export type CellWriter = (row: number, out: RowText) => void

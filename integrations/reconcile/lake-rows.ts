@@ -9,12 +9,12 @@ import { ConnectorError } from '../../connectors/errors.ts'
 import type { ObjectStore } from '../../connectors/ports.ts'
 import type { FileEntry, TableState } from '../land/log/commit.ts'
 import type { StoredValues } from '../read/parquet-chunk.ts'
+import { type StoredColumn, type StoredGroup, storedGroups } from '../read/stored-groups.ts'
 import { type CellWriter, constantCell, NULL_CELLS, storedCells } from './cells.ts'
 import type { ComparedColumn, ComparedTable } from './compared-table.ts'
 import { NewestChanges } from './newest-changes.ts'
 import { comparePositions, positionWords, readPosition } from './position-words.ts'
 import { KeyDigest, type RowSink, type SeenRows } from './row-sink.ts'
-import { type StoredColumn, type StoredGroup, storedGroups } from './stored-groups.ts'
 
 /** Changes whose keys are held at a time. */
 const MAX_HELD_CHANGES = 2_000_000

@@ -3,8 +3,8 @@ import { type ColumnMetaData, parquetMetadataAsync, type SchemaElement } from 'h
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { ObjectStore } from '../../connectors/ports.ts'
 import type { FileEntry } from '../land/log/commit.ts'
-import { type ChunkShape, ParquetChunk } from '../read/parquet-chunk.ts'
-import { objectBuffer } from '../read/parquet-columns.ts'
+import { type ChunkShape, ParquetChunk } from './parquet-chunk.ts'
+import { objectBuffer } from './parquet-columns.ts'
 
 export type StoredColumn = { readonly chunk: ParquetChunk; readonly element: SchemaElement }
 
@@ -26,7 +26,7 @@ export async function* storedGroups(
   signal: AbortSignal,
 ): AsyncGenerator<StoredGroup> {
   if (file.format !== 'parquet')
-    throw new ConnectorError('UNSUPPORTED', `File "${file.key}" is ${file.format}; reconcile reads parquet`)
+    throw new ConnectorError('UNSUPPORTED', `File "${file.key}" is ${file.format}; only parquet is read here`)
   const buffer = objectBuffer(store, file.key, file.size, signal)
   const metadata = await parquetMetadataAsync(buffer).catch((cause: unknown) => {
     throw cause instanceof ConnectorError ? cause : damaged(file, cause)
