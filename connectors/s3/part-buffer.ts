@@ -5,6 +5,8 @@ const GROWTH = 4
 
 export type PartBuffer = {
   readonly length: number
+  /** Memory it has taken, in bytes. */
+  readonly allocated: number
   /** Copies as much of the chunk from `offset` on as fits; returns how much. */
   readonly append: (chunk: Uint8Array, offset: number) => number
   /** What was collected, valid until the next `reset`. */
@@ -21,6 +23,9 @@ export function createPartBuffer(first: number, reserve = false): PartBuffer {
   return {
     get length() {
       return length
+    },
+    get allocated() {
+      return held.length
     },
     append: (chunk, offset) => {
       const taken = Math.min(chunk.length - offset, limit - length)

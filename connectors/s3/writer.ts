@@ -63,6 +63,9 @@ export function openObjectWriter(bucket: Bucket, key: string, outer: AbortSignal
     get bytesWritten() {
       return size
     },
+    get buffered() {
+      return filling.allocated + (spare?.allocated ?? 0)
+    },
     write: (chunk) =>
       step('write', async () => {
         for (let offset = 0; offset < chunk.length; ) {

@@ -79,6 +79,16 @@ describe('s3 store', () => {
     expect(parts).toHaveLength(3)
   })
 
+  test('a writer tells the memory that it holds, so that many open ones stay within a bound', async () => {
+    await using one = await subject()
+    await using writer = await one.store.openWriter('large')
+    expect(writer.buffered).toBe(0)
+    await writer.write(new Uint8Array(1000))
+    expect(writer.buffered).toBe(64 * 1024)
+    for (let piece = 0; piece < 20; piece++) await writer.write(new Uint8Array(1024 ** 2))
+    expect(writer.buffered).toBe(16 * 1024 ** 2)
+  })
+
   test('a role is taken, with its external id', async () => {
     const role = { role_arn: ROLE, external_id: 'portage-7', endpoint: endpoint.url }
     await using one = await subject({ assume_role: role })
