@@ -22,6 +22,8 @@ export type FollowContext = {
   readonly heartbeatMs: number
   /** Shortest time between two looks at the catalogue. */
   readonly catalogueMs: number
+  /** Whether the source sends the changes of this very table, not only of an earlier one of its name. */
+  readonly isPublished: (table: SourceTable) => boolean
   readonly environment: Environment
   readonly emit: Emit
 }
@@ -29,7 +31,7 @@ export type FollowContext = {
 /** What the caller decides after each commit. `look`: read the catalogue again before going on. */
 export type AfterCut = (cut: Position, current: boolean) => 'go-on' | 'look' | 'stop'
 
-/** Why following ended: the caller said stop, or the source has tables that are not yet in the log. */
+/** Why following ended: the caller said stop, or the source has tables whose changes it does not send yet. */
 export type FollowEnd = { readonly kind: 'stopped' } | { readonly kind: 'new-tables'; readonly tables: readonly TableName[] }
 
 /** Runs until `afterCut` says stop, new tables appear, or the signal aborts (rejects with its reason). */
@@ -63,7 +65,7 @@ export async function follow(
       const catalogue: Catalogue = pending
       pending = null
       await schemas.noteCatalogue(catalogue, signal)
-      const added = catalogue.tables.filter(({ table }) => schemas.latest(table) === null).map(({ table }) => table)
+      const added = catalogue.tables.filter((table) => !context.isPublished(table)).map(({ table }) => table)
       if (added.length > 0) return { kind: 'new-tables', tables: added }
     }
     const next = afterCut(set.cut, set.current)

@@ -83,8 +83,16 @@ async function session(options: ReplicationOptions, signal: AbortSignal): Promis
   await schemas.review(new Set(prepared.tables.map(({ table }) => table)), signal)
   await takeUp(schemas, log, prepared, epoch, signal)
 
-  const scope = new Set(prepared.tables.map(({ table }) => table))
-  const wanted = (): TableName[] => needingSnapshot(log.state()).filter((table) => scope.has(table))
+  const published = new Map(prepared.tables.map(({ table, id }) => [table, id]))
+  const unpublished = new Set<TableName>()
+  // A table that came, or came back, since `prepare`: its changes are not sent yet, so that a copy of it would miss some.
+  const isPublished = ({ table, id }: SourceTable): boolean => {
+    if (published.get(table) === id) return true
+    unpublished.add(table)
+    return false
+  }
+  const wanted = (): TableName[] =>
+    needingSnapshot(log.state()).filter((table) => published.has(table) && !unpublished.has(table))
   const ending = new AbortController()
   const either = AbortSignal.any([signal, ending.signal])
   const copying = async (): Promise<void> => {
@@ -93,7 +101,7 @@ async function session(options: ReplicationOptions, signal: AbortSignal): Promis
       if (tables.length > 0) {
         emit({ kind: 'step', step: 'snapshot', detail: tables.join(', ') })
         const estimates = await estimatedRows(source, either)
-        await snapshotTables({ ...options, schemas, estimates }, tables, either)
+        await snapshotTables({ ...options, schemas, estimates, isPublished }, tables, either)
         continue
       }
       await wokenOr(options, REQUESTS_MS, (resume) => (wake = resume), either)
@@ -112,7 +120,7 @@ async function session(options: ReplicationOptions, signal: AbortSignal): Promis
     if (wanted().length > 0) wake()
     return ends(cut, current)
   }
-  const following = follow({ ...options, schemas, heartbeatMs, environment }, start, afterCut, either)
+  const following = follow({ ...options, schemas, heartbeatMs, environment, isPublished }, start, afterCut, either)
   return bothOrFirstError(following, copying(), ending)
 }
 

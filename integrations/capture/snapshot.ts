@@ -20,6 +20,8 @@ export type SnapshotContext = {
   readonly readers: number
   readonly maxSnapshotAgeMs: number
   readonly estimates: ReadonlyMap<TableName, number>
+  /** Only such tables are copied. */
+  readonly isPublished: (table: SourceTable) => boolean
   readonly environment: Environment
   readonly emit: Emit
 }
@@ -39,7 +41,7 @@ type Lease = {
   retired: boolean
 }
 
-/** Snapshots the tables one after the other, each by `readers` chunks at a time. Settles when every one is complete and committed. */
+/** Snapshots the tables one after the other, each by `readers` chunks at a time. Settles when every one that is published is complete and committed. */
 export async function snapshotTables(context: SnapshotContext, tables: readonly TableName[], signal: AbortSignal): Promise<void> {
   await using leases = new SnapshotLeases(context, signal)
   for (const table of tables) await snapshotTable(context, leases, table, signal)
@@ -73,6 +75,7 @@ async function copyGeneration(
   const lease = await leases.young()
   const source = described(lease, table)
   await schemas.noteSeen(source, lease.catalogue, signal)
+  if (!context.isPublished(source)) return
   requireVersion(schemas, source)
   const keyed = source.key.length > 0
   const pending = log.state().tables[table]?.pending ?? null
@@ -147,6 +150,9 @@ async function copyChunk(context: SnapshotContext, job: ChunkJob, signal: AbortS
   const { position, token } = held.snapshot
   const rejects: Reject[] = []
   requireVersion(schemas, table)
+  if (!context.isPublished(table)) {
+    throw new ConnectorError('TABLE_REWRITTEN', `Table "${table.table}" was dropped and created again while it was being copied`)
+  }
   const schema = schemas.versionFor(table)
   const rows = source.readChunk({ table, chunk, token, position, onReject: (reject) => rejects.push(reject) }, signal)
   const added = await lander.writeBase({ schema, generation, part: chunk.id }, progress.counting(rows), signal)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openFilesystemStore } from '../../../connectors/filesystem/store.ts'
-import { MemoryDatabase } from '../../../connectors/memory/database.ts'
+import { MemoryDatabase, type MemoryTransaction } from '../../../connectors/memory/database.ts'
 import { resyncTables } from '../../../integrations/capture/resync.ts'
 import { openLog } from '../../../integrations/land/log/log.ts'
 import { heldTables } from '../../../integrations/register/held-tables.ts'
@@ -229,4 +229,56 @@ describe('a table that is held', () => {
     expect(await waiting(at)).toEqual([])
     expect(await shown(at, LOAN)).toEqual(['7'])
   })
+
+  test.each(['between two looks', 'after its end was seen'])(
+    'that comes back %s is copied only when its changes are sent: it is prepared first',
+    async (when) => {
+      const at = await open()
+      await run(at)
+      const again = (t: MemoryTransaction): void => {
+        t.createTable(LOAN, { columns: [{ name: 'other', type: INT32 }], key: ['other'] })
+        t.insert(LOAN, { other: 7 })
+      }
+      const stop = new AbortController()
+      let step = 0
+      const published = new Set<string>()
+      const copied: boolean[] = []
+      await runCapture(at.database, at.store, {
+        policies: DEFAULTS,
+        mode: 'forever',
+        signal: AbortSignal.any([stop.signal, signal()]),
+        before: (plain) => ({
+          ...plain,
+          prepare: async (...request) => {
+            const prepared = await plain.prepare(...request)
+            published.clear()
+            for (const { id } of prepared.tables) published.add(id)
+            return prepared
+          },
+          readChunk: (request, aborting) => {
+            copied.push(published.has(request.table.id))
+            return plain.readChunk(request, aborting)
+          },
+        }),
+        onEvent: (event) => {
+          if (event.kind === 'follow' && event.current && step === 0) {
+            step = 1
+            at.database.commit((t) => {
+              t.dropTable(LOAN)
+              if (when === 'between two looks') again(t)
+            })
+          }
+          if (event.kind === 'schema' && event.table === LOAN && event.changes.includes('table dropped') && step === 1) {
+            step = 2
+            at.database.commit(again)
+          }
+          if (event.kind === 'snapshot' && event.table === LOAN && event.complete) stop.abort()
+        },
+      })
+      expect([copied.length > 0, copied.includes(false)]).toEqual([true, false])
+      await accept(at.store)
+      await register(at)
+      expect(await shown(at, LOAN)).toEqual(['7'])
+    },
+  )
 })
