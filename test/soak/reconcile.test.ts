@@ -23,7 +23,7 @@ const SHAPES: readonly string[] = [
   `alter table ledger add column kind varchar(5) not null default 'a'`,
   `vacuum full ledger`,
   `alter table ledger drop column kind`,
-  `drop table if exists late`,
+  `delete from late where id % 2 = 0`,
 ]
 
 test('no false alarm under load, with changes of shape and values out of line', { timeout: (SECONDS + 600) * 1000 }, async () => {
