@@ -29,6 +29,7 @@ export class Coverage {
   #loaded: LoadedLog
   /** Nobody was running at the last look. */
   #alone = false
+  #toldAlone = false
 
   constructor(options: CoverageOptions, loaded: LoadedLog) {
     this.#options = options
@@ -90,7 +91,8 @@ export class Coverage {
         `Integration "${lake.integration}" has not been copied completely and is not running. ${cure}`,
       )
     }
-    if (!this.#alone) onWait('no run is active: looking whether the source has changed since the newest commit')
+    if (!this.#toldAlone) onWait('no run is active: looking whether the source has changed since the newest commit')
+    this.#toldAlone = true
     this.#alone = true
     const idle = await this.#isIdle(state.position, cut, signal)
     if (idle !== false || mayReturn) return idle === true

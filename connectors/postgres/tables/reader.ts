@@ -28,6 +28,7 @@ export async function openReader(
   const session = await sessions.acquire(either)
   const { from } = request
   const subject = from.kind === 'table' ? `Table "${from.table.schema}.${from.table.name}"` : 'The query'
+  const reading = from.kind === 'table' ? `Reading ${subject}` : 'Reading the query'
   const close = async (): Promise<void> => {
     // A copy that is under way cannot be taken back.
     stopping.abort()
@@ -53,7 +54,7 @@ export async function openReader(
       rows: async function* (abort) {
         if (read) throw new ConnectorError('INTERNAL', `${subject} was read twice`)
         read = true
-        if (abort.aborted) throw connectorError(abort.reason, `Reading ${subject}`, abort)
+        if (abort.aborted) throw connectorError(abort.reason, reading, abort)
         const select = described.plans.map((plan) => plan.select).join(', ')
         const sql = `copy (select ${select} from (\n${inner}\n) portage_rows) to stdout (format binary)`
         const onReject = (reject: Reject) =>
@@ -65,7 +66,7 @@ export async function openReader(
           for await (const batch of copyBatches(session, sql, request)) yield withoutMetadata(batch)
           await session.client.query('commit')
         } catch (error) {
-          throw badValue(connectorError(error, `Reading ${subject}`, abort))
+          throw badValue(connectorError(error, reading, abort))
         } finally {
           abort.removeEventListener('abort', stop)
         }
@@ -74,7 +75,7 @@ export async function openReader(
     }
   } catch (error) {
     await close()
-    throw connectorError(error, `Reading ${subject}`, signal)
+    throw connectorError(error, reading, signal)
   }
 }
 
