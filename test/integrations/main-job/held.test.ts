@@ -122,7 +122,7 @@ test.each(['away', 'at work'])(
     expect(await job.differences()).toEqual([])
     expect((await job.run('plan')).code).toBe(0)
   },
-  120_000,
+  300_000,
 )
 
 test('fail stops a run, at work and away, before anything of the new shape is landed; under hold it goes on and nothing is lost', async () => {
