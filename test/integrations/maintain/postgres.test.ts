@@ -5,7 +5,7 @@ import { type Job, openJob } from '../main-job/job.ts'
 import { seeded } from '../main-job/random-values.ts'
 import { createTables, openWorker } from '../main-job/random-work.ts'
 
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 /** Every `_changes` relation, lines in one order. */
 async function history(job: Job): Promise<Readonly<Record<string, readonly string[]>>> {

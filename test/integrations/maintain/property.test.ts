@@ -208,7 +208,7 @@ describe('maintenance changes no row and no history', () => {
     ['a keyed table', true, false],
     ['a keyed table of full identity', true, true],
     ['a bag', false, true],
-  ] as const)('%s', { timeout: 120_000 }, async (_, keyed, full) => {
+  ] as const)('%s', { timeout: 300_000 }, async (_, keyed, full) => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60, size: 'max' }), (steps) =>
         live(new Life(keyed, full), steps),

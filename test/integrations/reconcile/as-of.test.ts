@@ -105,7 +105,7 @@ describe('a table as of an earlier cut', () => {
     ['of a keyed table', true, false],
     ['of a keyed table of full identity', true, true],
     ['of a bag', false, true],
-  ] as const)('%s', { timeout: 180_000 }, async (_, keyed, full) => {
+  ] as const)('%s', { timeout: 300_000 }, async (_, keyed, full) => {
     compared = 0
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }), (steps) =>

@@ -104,7 +104,7 @@ describe('warehouses show what a plain model of the table holds', () => {
     ['a keyed table', true, false],
     ['a keyed table of full identity', true, true],
     ['a bag', false, true],
-  ] as const)('%s', { timeout: 120_000 }, async (_, keyed, full) => {
+  ] as const)('%s', { timeout: 300_000 }, async (_, keyed, full) => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60, size: 'max' }), (steps) =>
         live(new Life(keyed, full), steps),
