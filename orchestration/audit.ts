@@ -19,6 +19,7 @@ export type AuditKind =
   | 'vacuum'
   | 'history.drop'
   | 'reconcile'
+  | 'resync.rows'
 
 export type AuditEvent = {
   readonly number: number

@@ -5,6 +5,7 @@ import type { FeatureView } from '../features/definition.ts'
 import { type Engine, openEngine } from '../features/engine.ts'
 import { catchUp } from '../features/feed.ts'
 import type { LogState } from '../integrations/land/log/commit.ts'
+import { isRetaken } from '../integrations/land/retaken.ts'
 import type { FeatureLake } from './features-lake.ts'
 
 export type Replay = {
@@ -40,8 +41,12 @@ export function openReplay(view: FeatureView, lake: FeatureLake): Replay {
 function shapesOf(lake: FeatureLake, state: LogState): { readonly text: string; readonly boundary: string } {
   const tables = [...lake.tables.values()].map((name) => {
     const table = state.tables[name]
-    if (table?.base)
-      return { shape: [table.schema.id, table.schema.version, table.base.generation], boundary: table.base.boundary }
+    if (table?.base) {
+      // Rows taken again lie below where an engine may stand.
+      const retaken = table.changes.filter(isRetaken).map(({ key }) => key)
+      const shape = [table.schema.id, table.schema.version, table.base.generation, ...retaken]
+      return { shape, boundary: table.base.boundary }
+    }
     throw new ConnectorError(
       'NOT_FOUND',
       `Table "${name}" of integration "${lake.integration.name}" is not complete yet: wait until "portage status ${lake.integration.name}" shows its rows`,

@@ -10,11 +10,9 @@ import type { LogicalType } from '../../connectors/logical-type.ts'
 /** Encoders read whole words. */
 const SPARE_BYTES = 8
 const ORDINAL_DIGITS = 8
-const EPOCH = '0001'
-
 /** Without an ordinal the cut before all rows of the place. */
-export const positionAt = (place: number, ordinal = 0): Position =>
-  `${EPOCH}-${place.toString(16).padStart(16, '0')}-${ordinal.toString(16).padStart(8, '0')}` as Position
+export const positionAt = (place: number, ordinal = 0, epoch = 1): Position =>
+  `${epoch.toString(16).padStart(4, '0')}-${place.toString(16).padStart(16, '0')}-${ordinal.toString(16).padStart(8, '0')}` as Position
 
 export const placeOf = (position: Position): number => Number.parseInt(position.split('-')[1] ?? '', 16)
 
@@ -26,6 +24,8 @@ export function baseBatch(table: SourceTable, place: number, columns: readonly D
 
 export type MadeChanges = {
   readonly op: Op
+  /** Default: 1. */
+  readonly epoch?: number
   readonly place: number
   /** Of the first row, from 1. */
   readonly ordinal: number
@@ -35,11 +35,16 @@ export type MadeChanges = {
 /** Changes of one kind, at positions of their own. */
 export function changeBatch(
   table: SourceTable,
-  { op, place, ordinal, at }: MadeChanges,
+  { op, epoch = 1, place, ordinal, at }: MadeChanges,
   columns: readonly Data[],
   length: number,
 ): RecordBatch {
-  const metadata = [oneWord(op, length), positions(place, ordinal, length), instant(at, length), noWord(length)]
+  const metadata = [
+    oneWord(op, length),
+    positions(positionAt(place, ordinal, epoch), ordinal, length),
+    instant(at, length),
+    noWord(length),
+  ]
   return assembled(table, 'changes', metadata, columns, length)
 }
 
@@ -88,9 +93,9 @@ function instant(at: Date, length: number): Data {
   return makeData({ type: committedType, length, nullCount: 0, data: data.fill(BigInt(at.getTime()) * 1000n) } as never)
 }
 
-/** `0001-<place>-<ordinal>`: only the last digits differ from row to row. */
-function positions(place: number, ordinal: number, length: number): Data {
-  const first = Buffer.from(positionAt(place, ordinal), 'latin1')
+/** `<epoch>-<place>-<ordinal>`: only the last digits differ from row to row. */
+function positions(from: Position, ordinal: number, length: number): Data {
+  const first = Buffer.from(from, 'latin1')
   const width = first.length
   const data = Buffer.alloc(length * width + SPARE_BYTES)
   const valueOffsets = new Int32Array(new ArrayBuffer((length + 1) * 4 + SPARE_BYTES), 0, length + 1)

@@ -9,6 +9,7 @@ import type { FileWriterOptions } from '../land/file-writer.ts'
 import type { FileEntry, LogState, TableCommit } from '../land/log/commit.ts'
 import { baseKey, changesKey } from '../land/log/keys.ts'
 import type { CommitLog } from '../land/log/log.ts'
+import { isRetaken } from '../land/retaken.ts'
 import { type ColumnBatch, readColumnBatches } from '../read/columns/column-batches.ts'
 import { ColumnVector } from '../read/columns/column-vector.ts'
 import { type CompactionPolicy, type MergeGroup, planCompaction, type Renewal, renewalAt } from './compaction-plan.ts'
@@ -173,6 +174,11 @@ async function renewBase(
           now?.base?.renewed?.boundary === base?.renewed?.boundary &&
           now?.schema.id === schema.id
         if (now === undefined || !same) throw new GivenUpSignal('its base was replaced meanwhile')
+        const seen = new Set(renewal.changes.map(({ key }) => key))
+        const unseen = now.changes.some(
+          (file) => isRetaken(file) && file.minPosition > renewal.boundary && file.minPosition <= at && !seen.has(file.key),
+        )
+        if (unseen) throw new GivenUpSignal('rows of it were taken again meanwhile')
         const removed = (now.base?.renewed?.files ?? []).map(({ key }) => key)
         return { renewed: { boundary: at }, added, ...(removed.length === 0 ? {} : { removed }) }
       },

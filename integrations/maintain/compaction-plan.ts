@@ -2,6 +2,7 @@
 import type { Position, TableSchema } from '../../connectors/change.ts'
 import type { FileEntry, TableState } from '../land/log/commit.ts'
 import { changesDateOf, type LakePlace } from '../land/log/keys.ts'
+import { isRetaken } from '../land/retaken.ts'
 import { fits } from './table-columns.ts'
 
 export type CompactionPolicy = {
@@ -72,7 +73,8 @@ function planMerges(lake: LakePlace, table: TableState, policy: CompactionPolicy
     }
     for (const file of inPositionOrder(files)) {
       const version: TableSchema | undefined = table.versions[file.schemaVersion]
-      if (version === undefined || file.format !== 'parquet' || !isSmall(file, targetFileBytes)) {
+      // Files of rows taken again stay files of their own: readers that go on from a position know them by it.
+      if (version === undefined || file.format !== 'parquet' || !isSmall(file, targetFileBytes) || isRetaken(file)) {
         close()
         continue
       }

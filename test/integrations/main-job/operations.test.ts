@@ -232,3 +232,56 @@ test('a table is copied again beside a run at work, in another process, under wr
   await job.catchUp()
   expect(await job.differences()).toEqual([])
 }, 90_000)
+
+test('rows that match a condition are taken again beside a run at work, in another process, under writes', async () => {
+  await using job = await openJob({
+    more: `columns: {public.note.secret: {mask: {hmac_sha256: '\${env:MASK_KEY}'}}}\ntables: {public.note: {where: 'id <> 13'}}\n`,
+    env: { MASK_KEY: '0123456789abcdef0123456789abcdef' },
+  })
+  await job.db.query(`create table public.note (id int8 primary key, body text, secret text);
+    insert into public.note select n, md5(n::text), 'secret ' || n from generate_series(1, 20000) n`)
+  await using run = job.spawn('run')
+  await run.shows('registered')
+  const claim = (await job.state()).claim
+  const where = async (condition: string, ...more: readonly string[]) =>
+    await job.run('resync', 'job', 'public.note', '--where', condition, ...more)
+  const writing = new AbortController()
+  const writes = (async () => {
+    for (let n = 0; !writing.signal.aborted; n++) {
+      await job.db.query('update public.note set body = $2 where id % 100 = $1', [n % 100, `round ${n}`])
+      await job.db.query('delete from public.note where id = $1', [20000 - n])
+      await job.db.query('update public.note set id = id + 100000 where id = $1', [n + 1])
+    }
+  })()
+  for (const condition of ['id < 2000', 'id > 10', "body = 'round 3' or id between 15000 and 200000"]) {
+    expect(await where(condition)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/rows of "public.note" taken again, commit \d+/),
+    })
+  }
+  expect(JSON.parse((await where("secret = 'secret 9999' or id = 10000", '--json')).stdout)).toMatchObject({
+    rows: 2,
+  })
+  writing.abort()
+  await writes
+  expect(await where('id ~ 5')).toMatchObject({ code: 2, stderr: expect.stringContaining('--where: character 4: found "~"') })
+  expect(await where("id = 'x'")).toMatchObject({ code: 2, stderr: expect.stringContaining('expected a number') })
+  expect(await where('id = 13')).toMatchObject({ code: 0, stdout: expect.stringContaining('No row of "public.note" matches') })
+  expect((await job.state()).claim).toBe(claim)
+  run.process.kill('SIGTERM')
+  expect((await run.ended).code).toBe(0)
+  await job.catchUp()
+  expect(await job.run('reconcile', 'job', '--deep')).toMatchObject({ code: 0 })
+  expect((await job.run('audit')).stdout).toContain('resync.rows')
+  // Below rows taken again beside it the history stays whole: each row has one newest image in the views, masked.
+  const newest = await job.run(
+    'query',
+    "select count(*) n, count(distinct id) d, count(*) filter (secret like 'secret%') bare from job.note",
+  )
+  const [, counts = ''] = newest.stdout.split('\n')
+  const [n, d, bare] = counts.split(',')
+  const [{ rows } = { rows: -1 }] = await job.db.query<{ rows: number }>(
+    'select count(*)::int as rows from public.note where id <> 13',
+  )
+  expect([Number(n), Number(d), Number(bare)]).toEqual([rows, rows, 0])
+}, 90_000)
