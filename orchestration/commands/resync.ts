@@ -1,4 +1,5 @@
 import { type DefineCommand, defineCommand } from '../command-context.ts'
+import { UsageError } from '../exit-codes.ts'
 
 type Options = { readonly all?: true; readonly where?: string; readonly json?: true }
 
@@ -35,6 +36,7 @@ export const resyncCommand: DefineCommand = (context) =>
           json: options.json === true,
         })
       }
+      if (options.json === true) throw new UsageError('--json is for --where only')
       const { resyncNow } = await import('../resync-command.ts')
       await resyncNow(context, { integration, tables, all: options.all === true })
     })

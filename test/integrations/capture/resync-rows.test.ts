@@ -14,6 +14,7 @@ import { loadState } from '../../../integrations/land/log/read.ts'
 import { createParquetWriter } from '../../../integrations/land/parquet/writer.ts'
 import { compactTable } from '../../../integrations/maintain/compact.ts'
 import { announce } from '../../../integrations/maintain/intent.ts'
+import { faultyStore } from '../../support/faulty-store.ts'
 import { changePositions, environment, LAKE, lakeRows, runCapture, sourceRows, unnamedFiles } from './capture-harness.ts'
 import { EVENT_BAG, LOAN_TABLE, loanBook } from './killed-capture.ts'
 
@@ -22,7 +23,14 @@ const FORMAT = { name: 'parquet', extension: 'parquet', createWriter: createParq
 const signal = () => AbortSignal.timeout(20_000)
 const memoryStore = () => openMemoryStore(environment)
 const maintenanceLog = (store: ObjectStore) =>
-  openLog({ store, ...LAKE, environment, by: 'test', role: 'maintenance', signal: signal() })
+  openLog({
+    store,
+    ...LAKE,
+    environment: { ...environment, sleep: async () => undefined },
+    by: 'test',
+    role: 'maintenance',
+    signal: signal(),
+  })
 const state = (store: ObjectStore) => loadState(store, LAKE, { signal: signal() })
 
 /** `during`: after the first rows were read, before anything is committed. */
@@ -183,6 +191,26 @@ describe('rows taken again by a condition', () => {
     expect(await compact(store)).toMatchObject({ givenUp: null, renewed: { rows: 30 } })
     expect(await lakeRows(store, T)).toEqual(sourceRows(database, T))
     await onceOnly(store)
+  })
+
+  it('are there whole or not at all when the work is killed at any call to the store', async () => {
+    for (let at = 0, done = false; !done; at++) {
+      const { database, store } = await damaged(12)
+      const wrong = await lakeRows(store, T)
+      const dying = faultyStore(store, ({ index }) => (index === at ? { kind: at % 2 === 0 ? 'die' : 'die-after' } : null))
+      done = await take(database, dying, 'id < 12').then(
+        () => true,
+        () => false,
+      )
+      expect([wrong, sourceRows(database, T)], `killed at call ${at}`).toContainEqual(await lakeRows(store, T))
+      database.commit((t) => t.update(T, { id: 1 }, { b: at }))
+      await runCapture(database, store)
+      await take(database, store, 'id < 12')
+      expect(await lakeRows(store, T), `killed at call ${at}`).toEqual(sourceRows(database, T))
+      const positions = await changePositions(store, T)
+      expect(new Set(positions).size, `killed at call ${at}`).toBe(positions.length)
+      expect(at).toBeLessThan(60)
+    }
   })
 
   it('are refused of a table without a key, one that waits for a copy, one of another shape, one that is not there', async () => {
