@@ -2,7 +2,8 @@
  * Follows the source's log: change sets → files → commits → acknowledgements, in that order. Watches the catalogue whenever
  * the stream is current, for changes of shape that no row has shown yet.
  */
-import type { ChangeSet, Position, Reject, SourceTable, TableName } from '../../connectors/change.ts'
+import type { ChangeSet, Position, Reject, SourceTable, TableName, TableSchema } from '../../connectors/change.ts'
+import { ConnectorError } from '../../connectors/errors.ts'
 import type { Environment, FlushPolicy, Source } from '../../connectors/ports.ts'
 import type { Lander } from '../land/lander.ts'
 import type { TableCommit } from '../land/log/commit.ts'
@@ -10,6 +11,7 @@ import type { CommitLog } from '../land/log/log.ts'
 import { type Emit, RejectCount } from './events.ts'
 import { paceFlushes } from './flush-pace.ts'
 import type { Catalogue, SchemaKeeper } from './schema-keeper.ts'
+import { TableBook } from './table-book.ts'
 
 export type FollowContext = {
   readonly source: Source
@@ -49,7 +51,13 @@ export async function follow(
   for await (const set of source.follow({ ...start, flush: pace.policy, heartbeatMs }, signal)) {
     try {
       for (const { table, position, rewritten } of set.schemas) await schemas.note(table, position, signal, rewritten)
-      for (const batch of set.batches) await lander.appendChanges(batch, schemas.versionFor(batch.table))
+      for (const batch of set.batches) {
+        // The stream says a shape once; the table may have been accepted as gone since, and is a new one now.
+        if (schemas.latest(batch.table.table) === null) await schemas.note(batch.table, batch.firstPosition, signal)
+        const schema = schemas.versionFor(batch.table)
+        totals.landing(schema)
+        await lander.appendChanges(batch, schema)
+      }
     } finally {
       for (const batch of set.batches) batch.release()
     }
@@ -65,7 +73,7 @@ export async function follow(
       const catalogue: Catalogue = pending
       pending = null
       await schemas.noteCatalogue(catalogue, signal)
-      const added = catalogue.tables.filter((table) => !context.isPublished(table)).map(({ table }) => table)
+      const added = catalogue.tables.filter((table) => isNew(context, table)).map(({ table }) => table)
       if (added.length > 0) return { kind: 'new-tables', tables: added }
     }
     const next = afterCut(set.cut, set.current)
@@ -81,17 +89,25 @@ export async function follow(
   return { kind: 'stopped' }
 }
 
+/** Not published, or not in the log: it left it after this span had begun. */
+function isNew({ isPublished, schemas }: FollowContext, table: SourceTable): boolean {
+  return !isPublished(table) || schemas.latest(table.table) === null
+}
+
 /** Land → commit → acknowledge. A crash between any two repeats work and loses nothing. Returns how many files it made. */
 async function commit(context: FollowContext, totals: FollowTotals, cut: Position, signal: AbortSignal): Promise<number> {
   const { lander, log, source, emit } = context
   await lander.writeRejects(totals.takeRejects(), signal)
   const files = await lander.takeChanges(signal)
-  const { transactions, changes, rejects, through } = totals.take()
+  const { transactions, changes, rejects, through, schemas } = totals.take()
   const tables: Record<TableName, TableCommit> = {}
   for (const [table, added] of files) tables[table] = { added }
   const kind = files.size === 0 && changes === 0 ? 'heartbeat' : 'changes'
-  await log.append(
-    ({ position }) => ({
+  await log.append((state) => {
+    const { position } = state
+    const book = new TableBook(state)
+    for (const schema of schemas) if (!book.has(schema)) throw leftTheLog(schema.table)
+    return {
       kind,
       tables,
       // Cuts never go back: a repeat of what is committed carries no rows and an older cut.
@@ -100,14 +116,20 @@ async function commit(context: FollowContext, totals: FollowTotals, cut: Positio
       transactions,
       changes,
       rejects: rejects.rows,
-    }),
-    signal,
-  )
+    }
+  }, signal)
   rejects.emit(emit)
   await source.acknowledge(cut)
   emit({ kind: 'acknowledged', position: cut })
   return [...files.values()].reduce((sum, { length }) => sum + length, 0)
 }
+
+/** Its rows are read again by the next attempt, which finds a new table. */
+const leftTheLog = (table: TableName): ConnectorError =>
+  new ConnectorError(
+    'TABLE_REWRITTEN',
+    `Table "${table}" was accepted as gone while rows of it were being landed. Nothing of them is committed; the run starts again`,
+  )
 
 /** Counters of the run, and of what the next commit will hold. */
 class FollowTotals {
@@ -115,6 +137,7 @@ class FollowTotals {
   #changes = 0
   #through: string | null = null
   #open = { transactions: 0, changes: 0, through: null as string | null }
+  #schemas = new Set<TableSchema>()
   #rejects: Reject[] = []
   #rejected = new RejectCount()
 
@@ -123,6 +146,11 @@ class FollowTotals {
     const rejects = this.#rejects
     this.#rejects = []
     return rejects
+  }
+
+  /** Rows of the next commit are written under the version. */
+  landing(schema: TableSchema): void {
+    this.#schemas.add(schema)
   }
 
   add(set: ChangeSet): void {
@@ -136,8 +164,9 @@ class FollowTotals {
     this.#open.through = set.committedAt ?? this.#open.through
   }
 
-  take(): { transactions: number; changes: number; rejects: RejectCount; through: string | null } {
-    const taken = { ...this.#open, rejects: this.#rejected }
+  take() {
+    const taken = { ...this.#open, rejects: this.#rejected, schemas: this.#schemas }
+    this.#schemas = new Set()
     this.#open = { transactions: 0, changes: 0, through: null }
     this.#rejected = new RejectCount()
     return taken

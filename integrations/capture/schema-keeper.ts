@@ -1,7 +1,7 @@
 /**
- * Keeps the table book and the log in step: every shape that the catalogue or the stream shows becomes a committed schema
- * version before a file is written under it, accepted or held as the policies say, and tables whose landed rows it made stale are
- * queued for a new snapshot.
+ * Every shape that the catalogue or the stream shows becomes a committed schema version before a file is written under it,
+ * accepted or held as the policies say, and tables whose landed rows it made stale are queued for a new snapshot. What a commit
+ * says is made of the state that it follows: maintenance may have accepted, marked or removed a table a moment before.
  */
 import type { Position, SourceTable, TableName, TableSchema } from '../../connectors/change.ts'
 import type { LogState, TableCommit, TableState } from '../land/log/commit.ts'
@@ -24,11 +24,11 @@ import { snapshotWanted } from './snapshot-wanted.ts'
 import { encodeTokens, rowsRewritten } from './storage-token.ts'
 import { TableBook } from './table-book.ts'
 
-/** What a look at the source's catalogue showed, and which version of each table was the newest when it began. */
+/** What a look at the source's catalogue showed, and the newest version of each table when it began. */
 export type Catalogue = {
   readonly tables: readonly SourceTable[]
   readonly at: Position
-  readonly seen: ReadonlyMap<TableName, number>
+  readonly seen: ReadonlyMap<TableName, TableSchema>
   /** A cut before which every change of shape is in it; null when none is known. */
   readonly from: Position | null
 }
@@ -40,9 +40,19 @@ export type SchemaKeeperOptions = {
   readonly onResync: (table: TableName, reason: string) => void
 }
 
+/** What a shape makes of a table. `commit`: null when the log says it already. */
+type Noted = {
+  readonly commit: TableCommit | null
+  /** Null when no version came with it. */
+  readonly schema: TableSchema | null
+  readonly changes: readonly string[]
+  readonly stale: boolean
+}
+
+const NOTHING_NEW: Noted = { commit: null, schema: null, changes: [], stale: false }
+
 export class SchemaKeeper {
   readonly #log: CommitLog
-  readonly #book: TableBook
   readonly #policies: SchemaPolicies
   readonly #emit: Emit
   readonly #exclusive = openMutex()
@@ -50,10 +60,13 @@ export class SchemaKeeper {
 
   constructor({ log, policies, emit, onResync }: SchemaKeeperOptions) {
     this.#log = log
-    this.#book = new TableBook(log.state())
     this.#policies = policies
     this.#emit = emit
     this.#onResync = onResync
+  }
+
+  get #book(): TableBook {
+    return new TableBook(this.#log.state())
   }
 
   latest(table: TableName): TableSchema | null {
@@ -78,13 +91,15 @@ export class SchemaKeeper {
     position: Position,
     signal: AbortSignal,
   ): Promise<void> {
-    const added = tables.filter(({ table }) => this.#book.latest(table) === null)
-    const first = Object.keys(this.#log.state().tables).length === 0
-    const schemas = added.map((table) => this.#book.note(table, position).schema)
-    const commits: Record<TableName, TableCommit> = Object.fromEntries(
-      schemas.map((schema) => [schema.table, { schema, ...(first ? {} : this.#hold(undefined, schema)) }]),
-    )
-    await this.#log.append(() => ({ kind: 'schema', ...begin, tables: commits }), signal)
+    let schemas: readonly TableSchema[] = []
+    await this.#log.append((state) => {
+      const book = new TableBook(state)
+      const added = tables.filter(({ table }) => book.latest(table) === null)
+      const first = Object.keys(state.tables).length === 0
+      schemas = added.map((table) => book.evolution(table, position).schema)
+      const commits = schemas.map((schema) => [schema.table, { schema, ...(first ? {} : this.#hold(undefined, schema)) }])
+      return { kind: 'schema', ...begin, tables: Object.fromEntries(commits) }
+    }, signal)
     for (const { table, version } of schemas) {
       this.#emit({ kind: 'schema', table, version, changes: ['table added'] })
       this.#tellHeld(table)
@@ -105,11 +120,10 @@ export class SchemaKeeper {
       await this.#log.append((state) => ({ kind: 'schema', tables: accepting(state) }), signal)
     }
     for (const table of tables) this.#tellHeld(table)
-    this.#forgetRemoved()
   }
 
   async look(describe: () => Promise<Pick<Catalogue, 'tables' | 'at'>>, from: Position | null = null): Promise<Catalogue> {
-    const seen = new Map(this.#book.tables().map((table) => [table, this.#book.latest(table)?.version ?? 0]))
+    const seen = new Map(Object.values(this.#log.state().tables).map(({ schema }) => [schema.table, schema]))
     const { tables, at } = await describe()
     return { tables, at, seen, from }
   }
@@ -119,20 +133,18 @@ export class SchemaKeeper {
    * events. One at a time: it must be compared with what a look at the catalogue has already committed.
    */
   note(source: SourceTable, position: Position, signal: AbortSignal, rewritten = false): Promise<void> {
-    return this.#exclusive(() => this.#note(source, position, signal, rewritten))
+    return this.#exclusive(() => this.#note(source, { at: position, catalogue: null, rewritten }, signal))
   }
 
   /** As `note`, for a table of a catalogue, unless the look may be older than what the stream has shown of the table since. */
-  async noteSeen(source: SourceTable, catalogue: Catalogue, signal: AbortSignal, rewritten = false): Promise<void> {
-    await this.#exclusive(async () => {
-      if (!this.#isOvertaken(source.table, catalogue)) await this.#note(source, catalogue.at, signal, rewritten)
-    })
+  noteSeen(source: SourceTable, catalogue: Catalogue, signal: AbortSignal, rewritten = false): Promise<void> {
+    return this.#exclusive(() => this.#note(source, { at: catalogue.at, catalogue, rewritten }, signal))
   }
 
-  #isOvertaken(table: TableName, { seen, from }: Catalogue): boolean {
-    const latest = this.#book.latest(table)
-    if (latest === null || latest.version === seen.get(table)) return false
-    return from === null || latest.since >= from
+  /** Whether the table left the log after the look had begun, also when another of its name is there now. */
+  isRemovedSince(table: TableName, { seen }: Catalogue): boolean {
+    const then = seen.get(table)
+    return then !== undefined && !this.#book.has(then)
   }
 
   /** Whether rows of this shape can be written: some version has a place for each column. */
@@ -140,25 +152,36 @@ export class SchemaKeeper {
     return this.#book.covers(source)
   }
 
-  async #note(source: SourceTable, position: Position, signal: AbortSignal, rewritten: boolean): Promise<void> {
+  async #note(
+    source: SourceTable,
+    look: { readonly at: Position; readonly catalogue: Catalogue | null; readonly rewritten: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
     const { table } = source
-    this.#forgetRemoved()
-    const before = this.#book.latest(table)
-    const { schema, differences, resync } = this.#book.note(source, position)
-    const stale = before !== null && (resync || rewritten)
-    if (schema !== before || stale) {
+    const noting = (state: LogState): Noted => {
+      const book = new TableBook(state)
+      if (look.catalogue !== null && isOvertaken(book, table, look.catalogue)) return NOTHING_NEW
+      const before = book.latest(table)
+      const { schema, differences, resync } = book.evolution(source, look.at)
+      const stale = before !== null && (resync || look.rewritten)
+      if (schema === before && !stale) return NOTHING_NEW
+      const known = state.tables[table]
+      const version = schema === before ? {} : { schema, ...this.#hold(known, schema) }
       // One commit says both: a crash after it still finds the table in need of a snapshot.
+      const commit = { ...version, ...(stale ? { snapshot: snapshotWanted(known) } : {}) }
+      return { commit, schema: schema === before ? null : schema, changes: differences.map(describe), stale }
+    }
+    let noted = noting(this.#log.state())
+    if (noted.commit !== null) {
       await this.#log.append((state) => {
-        const known = state.tables[table]
-        const step = stale ? { snapshot: snapshotWanted(known) } : {}
-        const version = schema === before ? {} : { schema, ...this.#hold(known, schema) }
-        return { kind: 'schema', tables: { [table]: { ...version, ...step } } }
+        noted = noting(state)
+        return { kind: 'schema', tables: noted.commit === null ? {} : { [table]: noted.commit } }
       }, signal)
     }
-    await this.#holdEarlier(source, position, signal)
-    const changes = differences.map(describe)
-    if (schema !== before) this.#emit({ kind: 'schema', table, version: schema.version, changes })
-    if (schema !== before) this.#tellHeld(table)
+    await this.#holdEarlier(source, look.at, signal)
+    const { schema, changes, stale } = noted
+    if (schema !== null) this.#emit({ kind: 'schema', table, version: schema.version, changes })
+    if (schema !== null) this.#tellHeld(table)
     if (stale) this.#onResync(table, changes.join(', ') || 'its rows were rewritten')
   }
 
@@ -169,34 +192,49 @@ export class SchemaKeeper {
    */
   async noteCatalogue(catalogue: Catalogue, signal: AbortSignal): Promise<void> {
     const { tables, at } = catalogue
-    this.#forgetRemoved()
     for (const table of tables) {
-      const known = this.#log.state().tables[table.table]
-      const latest = this.#book.latest(table.table)
-      if (known === undefined || latest === null || at < latest.since) continue
-      if (this.#isOvertaken(table.table, catalogue)) continue
+      const state = this.#log.state()
+      const known = state.tables[table.table]
+      if (known === undefined || at < known.schema.since) continue
+      if (isOvertaken(new TableBook(state), table.table, catalogue)) continue
       // A table that was gone and is back may have changed while nobody looked.
       const rewritten = rowsRewritten(known.storage, table) || known.gone !== null
       await this.noteSeen(table, catalogue, signal, rewritten)
-      const storage = encodeTokens(table)
       // A rewrite is explained only by the snapshot that follows, whose start records the new storage.
-      if (rewritten || known.storage === null || known.storage === storage) continue
-      await this.#log.append(() => ({ kind: 'schema', tables: { [table.table]: { storage } } }), signal)
+      if (!rewritten) await this.#explain(table, known.storage, signal)
     }
     const present = new Set(tables.map(({ table }) => table))
     const missing = (Object.keys(this.#log.state().tables) as TableName[]).filter((table) => !present.has(table))
-    for (const table of missing) await this.#noteGone(table, at, signal)
+    for (const table of missing) await this.#exclusive(() => this.#noteGone(table, at, signal))
   }
 
-  /** Tables that left the log, also by someone else's commit: one of that name is a new table from then on. */
-  #forgetRemoved(): void {
-    const { tables } = this.#log.state()
-    for (const table of this.#book.tables()) if (!(table in tables)) this.#book.forget(table)
+  /** Records the storage in place of what it was compared with, unless a snapshot has begun since or the table left. */
+  async #explain(source: SourceTable, compared: string | null, signal: AbortSignal): Promise<void> {
+    const { table } = source
+    const storage = encodeTokens(source)
+    if (compared === null || compared === storage) return
+    const explained = ({ tables }: LogState) => (tables[table]?.storage === compared ? { [table]: { storage } } : {})
+    if (!(table in explained(this.#log.state()))) return
+    await this.#log.append((state) => ({ kind: 'schema', tables: explained(state) }), signal)
   }
 
   async #noteGone(table: TableName, at: Position, signal: AbortSignal): Promise<void> {
-    const known = this.#log.state().tables[table]
-    if (known === undefined || known.gone !== null) return
+    const going = (state: LogState): TableCommit | null => this.#goingBy(state.tables[table], table, at)
+    let commit = going(this.#log.state())
+    if (commit === null) return
+    await this.#log.append((state) => {
+      commit = going(state)
+      return { kind: 'schema', tables: commit === null ? {} : { [table]: commit } }
+    }, signal)
+    if (commit === null) return
+    const version = this.#log.state().tables[table]?.schema.version ?? 0
+    this.#emit({ kind: 'schema', table, version, changes: ['table dropped'] })
+    this.#tellHeld(table)
+  }
+
+  /** What is committed of a table that a catalogue, read at `at`, does not have. Null when it is known, or came after that. */
+  #goingBy(known: TableState | undefined, table: TableName, at: Position): TableCommit | null {
+    if (known === undefined || known.gone !== null || at < known.schema.since) return null
     // A table that went before its first copy was complete was never shown: a hold would keep nothing.
     const kept = known.base !== null || known.shown?.base
     const asked = this.#ofDropping(table)
@@ -205,11 +243,7 @@ export class SchemaKeeper {
       const change = { kind: 'drop_table', column: null, text: 'table dropped' } as const
       throw refusal(this.#log.lake.integration, table, judge(table, [change], this.#policies))
     }
-    const commit: TableCommit = policy === 'apply' ? { dropped: true } : { gone: at }
-    await this.#log.append(() => ({ kind: 'schema', tables: { [table]: commit } }), signal)
-    const version = this.#log.state().tables[table]?.schema.version ?? 0
-    this.#emit({ kind: 'schema', table, version, changes: ['table dropped'] })
-    this.#tellHeld(table)
+    return policy === 'apply' ? { dropped: true } : { gone: at }
   }
 
   #hold(before: TableState | undefined, schema: TableSchema): Pick<TableCommit, 'held'> {
@@ -251,6 +285,15 @@ export class SchemaKeeper {
     const held = state === undefined ? null : heldTable(table, state)
     if (held !== null) this.#emit({ kind: 'held', ...held })
   }
+}
+
+/** Whether the log has learned of the table, since the look began, what the look may be too old to show. */
+function isOvertaken(book: TableBook, table: TableName, { seen, from }: Catalogue): boolean {
+  const [latest, then] = [book.latest(table), seen.get(table)]
+  if (latest === null) return then !== undefined
+  if (then !== undefined && then.version === latest.version && book.has(then)) return false
+  // Of a table that left and came back nothing is known of when it did.
+  return from === null || latest.since >= from || (then !== undefined && !book.has(then))
 }
 
 /** A schema difference in words, for progress and reports. */

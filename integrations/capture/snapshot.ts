@@ -6,10 +6,12 @@ import type { Reject, RowBatch, SourceTable, TableName } from '../../connectors/
 import { ConnectorError, type ErrorCode } from '../../connectors/errors.ts'
 import type { Chunk, Environment, HeldSnapshot, Source } from '../../connectors/ports.ts'
 import type { Lander } from '../land/lander.ts'
+import type { LogState, TableState } from '../land/log/commit.ts'
 import type { CommitLog } from '../land/log/log.ts'
 import { type Emit, emitRejects } from './events.ts'
 import type { Catalogue, SchemaKeeper } from './schema-keeper.ts'
 import { decodeTokens, encodeTokens } from './storage-token.ts'
+import { TableBook } from './table-book.ts'
 
 export type SnapshotContext = {
   readonly source: Source
@@ -72,11 +74,13 @@ async function copyGeneration(
   signal: AbortSignal,
 ): Promise<void> {
   const { log, schemas } = context
+  // Accepted as gone since it was asked for.
+  if (schemas.latest(table) === null) return
   const lease = await leases.young()
   const source = described(lease, table)
   await schemas.noteSeen(source, lease.catalogue, signal)
   if (!context.isPublished(source)) return
-  requireVersion(schemas, source)
+  requireVersion(schemas, source, lease)
   const keyed = source.key.length > 0
   const pending = log.state().tables[table]?.pending ?? null
   const resumable = pending !== null && keyed && decodeTokens(pending.storage)?.storage === source.storage
@@ -85,7 +89,7 @@ async function copyGeneration(
   if (!generation) throw new ConnectorError('INTERNAL', `Snapshot of "${table}" has no generation in the log after its start`)
   const left = generation.plan.filter(({ id }) => !(id in generation.done))
   const progress = new SnapshotProgressCounter(context, table, generation.plan.length, generation.plan.length - left.length)
-  if (left.length === 0) return await finishEmpty(context, table, generation.generation, signal)
+  if (left.length === 0) return await finishEmpty(context, table, generation, signal)
   const queue = left[Symbol.iterator]()
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
@@ -93,11 +97,7 @@ async function copyGeneration(
     for (const chunk of queue) {
       const held = await leases.acquire(keyed ? 'may-renew' : 'same')
       try {
-        await copyChunk(
-          context,
-          { table: described(held, table), chunk, held, generation: generation.generation, progress },
-          either,
-        )
+        await copyChunk(context, { table: described(held, table), chunk, held, generation, progress }, either)
       } finally {
         await leases.release(held)
       }
@@ -122,25 +122,46 @@ async function startGeneration(context: SnapshotContext, source: SourceTable, si
   const plan = await context.source.planChunks(source, signal)
   await context.log.append((state) => {
     const table = state.tables[source.table]
-    const generation = 1 + Math.max(table?.base?.generation ?? 0, table?.pending?.generation ?? 0)
+    if (table === undefined) throw changedMeanwhile(source.table)
+    const generation = 1 + Math.max(table.base?.generation ?? 0, table.pending?.generation ?? 0)
     const start = { storage: encodeTokens(source), plan }
     return { kind: 'snapshot', tables: { [source.table]: { snapshot: { generation, start, done: {}, complete: false } } } }
   }, signal)
 }
 
 /** A crash may fall between the last chunk and nothing at all: a plan whose chunks are all done is complete. */
-async function finishEmpty(context: SnapshotContext, table: TableName, generation: number, signal: AbortSignal): Promise<void> {
-  await context.log.append(
-    () => ({ kind: 'snapshot', tables: { [table]: { snapshot: { generation, done: {}, complete: true } } } }),
-    signal,
-  )
+async function finishEmpty(
+  context: SnapshotContext,
+  table: TableName,
+  generation: Generation,
+  signal: AbortSignal,
+): Promise<void> {
+  await context.log.append((state) => {
+    if (!isUnderWay(state, table, generation)) throw changedMeanwhile(table)
+    const snapshot = { generation: generation.generation, done: {}, complete: true }
+    return { kind: 'snapshot', tables: { [table]: { snapshot } } }
+  }, signal)
 }
+
+type Generation = NonNullable<TableState['pending']>
+
+/** The number alone does not tell: a table that left the log and came back counts from 1 again. */
+function isUnderWay({ tables }: LogState, table: TableName, { generation, storage, plan }: Generation): boolean {
+  const pending = tables[table]?.pending ?? null
+  return pending?.generation === generation && pending.storage === storage && pending.plan.length === plan.length
+}
+
+const changedMeanwhile = (table: TableName): ConnectorError =>
+  new ConnectorError(
+    'TABLE_REWRITTEN',
+    `Table "${table}" changed its shape, left the lake, or a new copy was asked for, while it was being copied`,
+  )
 
 type ChunkJob = {
   readonly table: SourceTable
   readonly chunk: Chunk
   readonly held: Lease
-  readonly generation: number
+  readonly generation: Generation
   readonly progress: SnapshotProgressCounter
 }
 
@@ -149,26 +170,27 @@ async function copyChunk(context: SnapshotContext, job: ChunkJob, signal: AbortS
   const { table, chunk, held, generation, progress } = job
   const { position, token } = held.snapshot
   const rejects: Reject[] = []
-  requireVersion(schemas, table)
+  requireVersion(schemas, table, held)
   if (!context.isPublished(table)) {
     throw new ConnectorError('TABLE_REWRITTEN', `Table "${table.table}" was dropped and created again while it was being copied`)
   }
   const schema = schemas.versionFor(table)
   const rows = source.readChunk({ table, chunk, token, position, onReject: (reject) => rejects.push(reject) }, signal)
-  const added = await lander.writeBase({ schema, generation, part: chunk.id }, progress.counting(rows), signal)
+  const added = await lander.writeBase(
+    { schema, generation: generation.generation, part: chunk.id },
+    progress.counting(rows),
+    signal,
+  )
   await lander.writeRejects(rejects, signal)
   try {
     await log.append((state) => {
       // Decided inside the append, which is serialised: exactly one commit is the last.
-      const pending = state.tables[table.table]?.pending
-      if (pending?.generation !== generation) {
-        throw new ConnectorError(
-          'TABLE_REWRITTEN',
-          `Table "${table.table}" changed its shape, or a new copy was asked for, while it was being copied`,
-        )
+      const pending = state.tables[table.table]?.pending ?? null
+      if (pending === null || !isUnderWay(state, table.table, generation) || !new TableBook(state).has(schema)) {
+        throw changedMeanwhile(table.table)
       }
       const complete = pending.plan.every(({ id }) => id === chunk.id || id in pending.done)
-      const snapshot = { generation, done: { [chunk.id]: position }, complete }
+      const snapshot = { generation: pending.generation, done: { [chunk.id]: position }, complete }
       return { kind: 'snapshot', rejects: rejects.length, tables: { [table.table]: { snapshot, added } } }
     }, signal)
   } catch (error) {
@@ -180,9 +202,12 @@ async function copyChunk(context: SnapshotContext, job: ChunkJob, signal: AbortS
   progress.chunkDone(rejects)
 }
 
-/** A look at the catalogue that the stream overtook may show a shape that was never recorded: another look tells. */
-function requireVersion(schemas: SchemaKeeper, source: SourceTable): void {
-  if (schemas.covers(source)) return
+/**
+ * A look at the catalogue that the stream overtook may show a shape that was never recorded: another look tells. So does one
+ * of a table that left the log since: what was landed after the snapshot left with it.
+ */
+function requireVersion(schemas: SchemaKeeper, source: SourceTable, { catalogue }: Lease): void {
+  if (schemas.covers(source) && !schemas.isRemovedSince(source.table, catalogue)) return
   throw new ConnectorError('TABLE_REWRITTEN', `Table "${source.table}" changed its shape while it was looked at`)
 }
 

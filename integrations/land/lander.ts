@@ -135,7 +135,8 @@ export function openLander(options: LanderOptions): Lander {
   return {
     async appendChanges(rows, schema) {
       if (rows.batch.numRows === 0) return
-      const name = `${schema.table}\n${schema.version}\n${dateOf(rows)}`
+      // A table that left the log and came back has other versions under the same numbers.
+      const name = `${schema.table}\n${schema.version}\n${schema.since}\n${dateOf(rows)}`
       const entry = open.get(name) ?? { file: await openFile(schema, rows, null), allocated: 0 }
       open.delete(name)
       open.set(name, entry)

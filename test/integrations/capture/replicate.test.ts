@@ -208,7 +208,8 @@ describe('replicate', () => {
         },
       })
       await followed.promise
-      await expect.poll(async () => (await state(store)).tables[table]?.pending, { timeout: 10_000 }).toBeNull()
+      await expect.poll(async () => (await state(store)).tables[table]?.base?.generation, { timeout: 10_000 }).toBe(1)
+      database.commit((t) => t.insert(T, { id: 998, a: 'between the copies', b: 0 }))
       const before = await state(store)
       const base = before.tables[table]?.base
       asked = true
