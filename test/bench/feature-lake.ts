@@ -19,7 +19,13 @@ import { quietEnvironment } from '../support/lake.ts'
 const METADATA_COLUMNS = 4
 const signal = new AbortController().signal
 
-export type FeatureLake = AsyncDisposable & { readonly reader: ChangeReader; readonly tables: SourceTables }
+export const LAKE_PLACE = { prefix: 'raw', integration: 'bench' } as const
+
+export type FeatureLake = AsyncDisposable & {
+  readonly directory: string
+  readonly reader: ChangeReader
+  readonly tables: SourceTables
+}
 
 /** One commit per table; every row an insert. */
 export async function featureLake(
@@ -29,8 +35,7 @@ export async function featureLake(
   const directory = await mkdtemp(join(tmpdir(), 'portage-bench-'))
   const environment = quietEnvironment()
   const store = await openFilesystemStore(directory, environment)
-  const place = { prefix: 'raw', integration: 'bench' }
-  const log = await openLog({ store, ...place, environment, by: 'bench', signal })
+  const log = await openLog({ store, ...LAKE_PLACE, environment, by: 'bench', signal })
   await log.claim(signal)
   const lander = openLander({ store, log, format: PARQUET, compression: 'zstd', targetFileBytes: 1 << 28, metadata: new Map() })
   const tables = new Map(Object.keys(columns).map((name) => [name, `public.${name}` as TableName]))
@@ -45,7 +50,8 @@ export async function featureLake(
     await landRows({ log, lander, made, replace: false, rows, at: new Date(0), source, token: name }, signal)
   }
   return {
-    reader: openChangeReader({ store, state: () => loadState(store, place, { signal }) }),
+    directory,
+    reader: openChangeReader({ store, state: () => loadState(store, LAKE_PLACE, { signal }) }),
     tables,
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
   }

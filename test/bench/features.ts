@@ -2,8 +2,10 @@
  * `npm run bench -- features`: the demo's loan book replayed from Arrow batches into the engine, against reading the same
  * batches only, and from a lake on disk; the memory it then needs; reads of ordinary clients and of one with 10,000 loans and 20,000 payments.
  */
+import { execFileSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Field, makeData, RecordBatch, Schema, Struct } from 'apache-arrow'
@@ -128,6 +130,7 @@ export async function run(): Promise<void> {
     rounds.push({ reading: events / cpuSeconds(() => readOnly(batches)), replaying: events / cpuSeconds(() => replay(batches)) })
   }
   const landed: number[] = []
+  let peakMb = 0
   {
     await using lake = await featureLake(COLUMNS, batches)
     for (let round = 0; round < ROUNDS; round++) {
@@ -135,6 +138,7 @@ export async function run(): Promise<void> {
       await catchUp(openEngine(clientLoans), lake.reader, lake.tables, null, signal)
       landed.push(events / secondsSince(started))
     }
+    peakMb = lonePeakMb(lake.directory)
   }
   collect()
   const before = process.memoryUsage().heapUsed
@@ -161,14 +165,14 @@ export async function run(): Promise<void> {
   )
   console.log(`  replay from the lake     ${thousands(middle(landed))} changes per CPU-second, Parquet read and decoded`)
   console.log(
-    `  memory of the engine     ${Math.round(heapBytes / 2 ** 20)} MiB of heap, ${Math.round(heapBytes / rows)} bytes per row`,
+    `  memory of the engine     ${Math.round(heapBytes / 2 ** 20)} MiB of heap, ${Math.round(heapBytes / rows)} bytes per row; a process that replays the lake peaks at ${peakMb} MB`,
   )
   console.log(`  read, ordinary client                    ${shownTimes(ordinary, 1)}`)
   console.log(`  read, 10,000 loans and 20,000 payments   ${shownTimes(big, 0)}`)
   console.log(`  the same, after a change each time       ${shownTimes(changing, 0)}`)
   const kept = join(ROOT, '.portage', 'bench')
   await mkdir(kept, { recursive: true })
-  const figures = { node: process.version, events, rows, entities, rounds, landed, heapBytes, ordinary, big, changing }
+  const figures = { node: process.version, events, rows, entities, rounds, landed, heapBytes, peakMb, ordinary, big, changing }
   await writeFile(join(kept, 'features.json'), `${JSON.stringify(figures, null, 2)}\n`)
 }
 
@@ -201,6 +205,13 @@ function changeBigClient(engine: Engine, index: number): void {
 }
 
 /** Microseconds. */
+/** Of a process that does nothing else. */
+function lonePeakMb(directory: string): number {
+  const child = fileURLToPath(new URL('feature-replay-child.ts', import.meta.url))
+  const printed = JSON.parse(execFileSync(process.execPath, [child, directory], { encoding: 'utf8' })) as { peakMb: number }
+  return printed.peakMb
+}
+
 type Times = { readonly p50: number; readonly p99: number }
 
 /** Of each call, after a quarter of them unmeasured. */
