@@ -28,7 +28,9 @@ export type SessionOptions = {
 export function openSession(context: CommandContext, { read = 'all' }: SessionOptions = {}): Session {
   const { config, state, verbose } = context.globals()
   const configuration =
-    read === 'all' ? loadConfiguration(config) : { root: config, connections: loadConnections(config), integrations: [], transfers: [] }
+    read === 'all'
+      ? loadConfiguration(config)
+      : { root: config, connections: loadConnections(config), integrations: [], transfers: [] }
   const environment = createEnvironment({
     stateDir: resolve(state),
     level: logLevel(context.io.env, verbose),
