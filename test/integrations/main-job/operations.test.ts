@@ -120,6 +120,9 @@ test('a dry run leaves source, lake and warehouse as they are', async () => {
   })
   await db.query('create table public.note (id int8 primary key)')
   await job.catchUp()
+  // The server lets go of a slot a moment after its client has gone.
+  const held = () => db.query<{ active: boolean }>('select active from pg_replication_slots where slot_name = $1', [job.slot])
+  await expect.poll(async () => (await held())[0]?.active).toBe(false)
   await db.query('create table public.later (id int8 primary key); insert into public.note values (1)')
   const before = await state()
   const { code, stdout } = await job.run('run', '--dry-run')
