@@ -108,8 +108,9 @@ test('a dry run leaves source, lake and warehouse as they are', async () => {
   await using job = await openJob()
   const { db } = job
   const state = async () => ({
+    // Not restart_lsn: the look at the log below may move it.
     slots: await db.query(
-      'select slot_name, restart_lsn, confirmed_flush_lsn, active from pg_replication_slots where database = current_database()',
+      'select slot_name, confirmed_flush_lsn, active from pg_replication_slots where database = current_database()',
     ),
     publications: await db.query('select p.*, t.* from pg_publication p left join pg_publication_tables t using (pubname)'),
     wal: await db.query(
