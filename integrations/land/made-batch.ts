@@ -2,10 +2,11 @@
  * Batches of tables that Portage makes itself: no source gave their rows a position. Rows are numbered within a place, and each
  * landing takes a later place. Pure.
  */
-import { type Data, Field, makeData, RecordBatch, Schema, Struct, Utf8, Vector } from 'apache-arrow'
+import { type Data, makeData, type RecordBatch, Utf8, Vector } from 'apache-arrow'
 import { OPS, type Op, type Position, type SourceTable, sourceBatchSchema } from '../../connectors/change.ts'
 import { columnData } from '../../connectors/column-values.ts'
 import type { LogicalType } from '../../connectors/logical-type.ts'
+import { batchOf } from './batch-of.ts'
 
 /** Encoders read whole words. */
 const SPARE_BYTES = 8
@@ -55,12 +56,7 @@ function assembled(
   columns: readonly Data[],
   length: number,
 ): RecordBatch {
-  const children = [...metadata, ...columns]
-  // The fields repeat the types of their data, so that Arrow finds dictionaries again.
-  const fields = sourceBatchSchema(table, part).fields.map(
-    (field, index) => new Field(field.name, children[index]?.type ?? field.type, field.nullable, field.metadata),
-  )
-  return new RecordBatch(new Schema(fields), makeData({ type: new Struct(fields), length, nullCount: 0, children }))
+  return batchOf(sourceBatchSchema(table, part), [...metadata, ...columns], length)
 }
 
 const TEXT: LogicalType = { kind: 'utf8', format: 'text' }

@@ -2,10 +2,11 @@
  * From a source's batch to a file's: columns are matched by their immutable id (`portage.id`) and type, what the batch
  * lacks becomes nulls. Nothing is copied. Pure.
  */
-import { type Data, type DataType, Field, makeData, RecordBatch, Schema, Struct, DataType as Types } from 'apache-arrow'
+import { type Data, type DataType, type Field, makeData, type RecordBatch, type Schema, DataType as Types } from 'apache-arrow'
 import { type Column, fileSchema, MAX_BATCH_ROWS, METADATA_COLUMNS, type TableSchema } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import { typeName } from '../../connectors/logical-type.ts'
+import { batchOf } from './batch-of.ts'
 
 /** Projects every batch of one source shape to the files of one schema version. Throws `INTERNAL` when a column would be lost. */
 export type Projection = (batch: RecordBatch) => RecordBatch
@@ -39,14 +40,7 @@ export function projection(source: Schema, schema: TableSchema, part: 'base' | '
         throw new ConnectorError('INTERNAL', `Batch of "${schema.table}" lacks column ${place + 1}`)
       return nullData(field.type, rows)
     })
-    // Dictionaries belong to the batch's own types: the schema repeats those, so that arrow finds them again.
-    const fields = target.fields.map(
-      (field, place) => new Field(field.name, children[place]?.type ?? field.type, field.nullable, field.metadata),
-    )
-    return new RecordBatch(
-      new Schema(fields, target.metadata),
-      makeData({ type: new Struct(fields), length: rows, nullCount: 0, children }),
-    )
+    return batchOf(target, children, rows)
   }
 }
 

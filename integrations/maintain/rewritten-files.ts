@@ -1,8 +1,8 @@
 /** Column vectors → data files of a target size, for maintenance: the same bytes of values, a new place. I/O through the store. */
-import { Field, makeData, RecordBatch, Schema, Struct } from 'apache-arrow'
 import { fileSchema, type Position, type TableSchema } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { ObjectStore, ObjectWriter } from '../../connectors/ports.ts'
+import { batchOf } from '../land/batch-of.ts'
 import type { FileFormat } from '../land/data-file.ts'
 import { statedColumns } from '../land/data-file.ts'
 import type { FileWriter, FileWriterOptions } from '../land/file-writer.ts'
@@ -60,7 +60,13 @@ export function rewriteFiles(options: RewriteOptions): RewrittenFiles {
     const positions = columns[POSITION]
     if (positions === undefined) throw new ConnectorError('INTERNAL', `Rows of "${schema.table}" are written without positions`)
     open ??= await openFile()
-    await open.writer.append(recordBatch(target, columns, rows))
+    await open.writer.append(
+      batchOf(
+        target,
+        columns.map((column) => column.data()),
+        rows,
+      ),
+    )
     const [min, max] = bounds(positions, rows)
     if (open.min === '' || min < open.min) open.min = min
     if (max > open.max) open.max = max
@@ -145,18 +151,6 @@ function columnOf(batch: ColumnBatch, index: number): ColumnVector {
   const column = batch.columns[index]
   if (column === undefined) throw new ConnectorError('INTERNAL', `Batch has no column ${index + 1}`)
   return column
-}
-
-/** Text that the file's schema calls a dictionary is plain here: the writer takes either. */
-function recordBatch(target: Schema, columns: readonly ColumnVector[], rows: number): RecordBatch {
-  const children = columns.map((column) => column.data())
-  const fields = target.fields.map(
-    (field, index) => new Field(field.name, children[index]?.type ?? field.type, field.nullable, field.metadata),
-  )
-  return new RecordBatch(
-    new Schema(fields, target.metadata),
-    makeData({ type: new Struct(fields), length: rows, nullCount: 0, children }),
-  )
 }
 
 function bounds(positions: ColumnVector, rows: number): readonly [Position, Position] {

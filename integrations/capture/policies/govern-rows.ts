@@ -4,10 +4,11 @@
  * A row that the filter does not want leaves nothing behind. Where the log cannot say whether the old row was wanted (an update or a
  * delete of a keyed table without replica identity full), a delete of the key stands in its place, and only of the key.
  */
-import { type Data, Field, makeData, RecordBatch, Schema, Struct, Vector } from 'apache-arrow'
+import { type Data, makeData, type RecordBatch, Vector } from 'apache-arrow'
 import { METADATA_COLUMNS, OPS, type Reject, type RowBatch, sourceBatchSchema } from '../../../connectors/change.ts'
 import { columnData, parseCanonical, type Value, valueReader } from '../../../connectors/column-values.ts'
 import { ConnectorError } from '../../../connectors/errors.ts'
+import { batchOf } from '../../land/batch-of.ts'
 import type { GovernedTable } from './govern-table.ts'
 import { maskData } from './mask.ts'
 import { hideRows, takeRows } from './take-rows.ts'
@@ -37,14 +38,8 @@ export function governBatch(rows: RowBatch, governed: GovernedTable): RowBatch |
     const mask = governed.masks.get(column.id)
     children.push(mask === undefined ? shown : maskData(mask, column.policy?.type ?? column.type, shown))
   }
-  const wanted = sourceBatchSchema(governed.table, part)
-  // Dictionaries belong to the batch's own types: the schema repeats those, so that arrow finds them again.
-  const fields = wanted.fields.map(
-    (field, index) => new Field(field.name, children[index]?.type ?? field.type, field.nullable, field.metadata),
-  )
-  const length = children[0]?.length ?? 0
-  const struct = makeData({ type: new Struct(fields), length, nullCount: 0, children })
-  return { ...rows, table: governed.table, batch: new RecordBatch(new Schema(fields), struct) }
+  const schema = sourceBatchSchema(governed.table, part)
+  return { ...rows, table: governed.table, batch: batchOf(schema, children, children[0]?.length ?? 0) }
 }
 
 /** A reject as it may be kept: masked and left-out columns gone; nothing of the row where a filter cannot judge it. Null: not wanted. */
