@@ -17,9 +17,10 @@ export type CopyOptions = {
 export interface LocalCopies {
   /**
    * The request with addresses of this machine. Unless it is a dry run every file is there, verified. Throws `FULL` when the files do not fit,
-   * `PROOF` for an object that is gone or not what the log says. `again`: copies are verified once more.
+   * `PROOF` for an object that is gone or not what the log says. `again`, asked only when there are
+   * copies: they are read and verified once more.
    */
-  localize(request: RegisterRequest, signal: AbortSignal, again?: boolean): Promise<RegisterRequest>
+  localize(request: RegisterRequest, signal: AbortSignal, again?: () => Promise<boolean>): Promise<RegisterRequest>
 }
 
 const PIECE_BYTES = 8 * 1024 ** 2
@@ -94,14 +95,15 @@ export function localCopies({ directory, maxBytes }: CopyOptions, environment: P
   }
 
   return {
-    async localize(request, signal, again = false) {
+    async localize(request, signal, again = async () => false) {
       const remote = request.tables.flatMap(filesOf).filter(({ address }) => !isAbsolute(address))
       if (remote.length === 0) return request
       const local = withAddresses(request, pathOf)
       if (request.dryRun) return local
       const paths = new Map(remote.map((file) => [pathOf(file), file]))
       const missing: (readonly [string, RegisteredFile])[] = []
-      for (const [path, file] of paths) if (again || !(await present(path, file.size))) missing.push([path, file])
+      const anew = await again()
+      for (const [path, file] of paths) if (anew || !(await present(path, file.size))) missing.push([path, file])
       const bytes = (files: Iterable<RegisteredFile>): number => [...files].reduce((sum, { size }) => sum + size, 0)
       if (missing.length > 0) {
         const missingBytes = bytes(missing.map(([, file]) => file))

@@ -38,7 +38,7 @@ export async function register(
     if (isPast(request, before)) return NOTHING
     return planRegistration(request, before, before.commit === request.commit)
   }
-  const request = await copies.localize(given, signal, await isRepair(file, given))
+  const request = await copies.localize(given, signal, () => isRepair(file, given))
   let outcome = NOTHING
   await file.replace(signal, (next) =>
     interruptible(next, signal, `registration of ${request.integration} at commit ${request.commit}`, async () => {
