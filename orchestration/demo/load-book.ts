@@ -1,6 +1,6 @@
 /** Creates the loan book's tables and fills them. I/O. */
 import type { Client } from 'pg'
-import { copyIn } from './copy-in.ts'
+import { copyRows } from './copy-in.ts'
 import { BOOK_CONSTRAINTS, BOOK_DDL, type BookTable, loanBook, type Value } from './loan-book.ts'
 
 /** Loads the whole book into an empty database, all or nothing; returns the rows per table. */
@@ -9,7 +9,7 @@ export async function loadBook(client: Client, scale: number): Promise<ReadonlyM
   await client.query(BOOK_DDL)
   const loaded = new Map<BookTable['name'], number>()
   for (const table of loanBook(scale)) {
-    await copyIn(client, copyStatement(table.name, table.columns), rowsOf(table))
+    await copyRows(client, copyStatement(table.name, table.columns), rowsOf(table))
     loaded.set(table.name, table.rows)
   }
   await client.query(BOOK_CONSTRAINTS)

@@ -12,7 +12,7 @@ import { compact } from '../../features/values.ts'
 import { clientLoans } from '../../features/views/client-loans.ts'
 import { loadState } from '../../integrations/land/log/read.ts'
 import { openChangeReader } from '../../integrations/read/change-reader.ts'
-import { copyIn } from '../../orchestration/demo/copy-in.ts'
+import { copyRows } from '../../orchestration/demo/copy-in.ts'
 import { copyStatement } from '../../orchestration/demo/load-book.ts'
 import { BOOK_DDL, BOOK_TIME, loanBook } from '../../orchestration/demo/loan-book.ts'
 import { runWorkload } from '../../orchestration/demo/run-workload.ts'
@@ -30,7 +30,7 @@ const signal = new AbortController().signal
 async function fillBook(database: Database): Promise<void> {
   for (const table of loanBook(SCALE)) {
     const rows = Array.from({ length: table.rows }, (_, index) => table.row(index + 1))
-    await copyIn(database.client, copyStatement(table.name, table.columns), rows[Symbol.iterator]())
+    await copyRows(database.client, copyStatement(table.name, table.columns), rows[Symbol.iterator]())
   }
 }
 
