@@ -9,6 +9,7 @@ import { acceptedState, type PlanInput, schemaPlan, type TablePlan } from '../in
 import type { ComparedWarehouse } from '../integrations/register/warehouse-columns.ts'
 import type { Opener } from './open.ts'
 import { policyRules } from './policies.ts'
+import { reached } from './reached.ts'
 import { schemaPolicies } from './schema-policies.ts'
 import { openSourceOf } from './scope.ts'
 
@@ -45,15 +46,8 @@ export async function planIntegration(
   const place = { prefix: lake.prefix, integration: name }
   const state = await loadState(store, place, { signal })
   const problems: string[] = []
-  const attempt = async <Result>(what: string, ask: () => Promise<Result>): Promise<Result | null> => {
-    try {
-      return await ask()
-    } catch (error) {
-      if (signal.aborted) throw error
-      problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
-      return null
-    }
-  }
+  const attempt = <Result>(what: string, ask: () => Promise<Result>): Promise<Result | null> =>
+    reached(problems, what, signal, ask)
   const { connection: core } = integration.source
   const source = await attempt(`source ${core}`, () => readSource(integration, opener, state, problems, signal))
   await using stack = new AsyncDisposableStack()

@@ -9,6 +9,7 @@ import { DEFAULT_MIN_FILES, isSmall, planCompaction } from '../integrations/main
 import { heldTable } from '../integrations/register/held-tables.ts'
 import { continuityProblems } from './continuity.ts'
 import type { Opener } from './open.ts'
+import { reached } from './reached.ts'
 import { scopeOf } from './scope.ts'
 import { hasSource } from './transfer/lake-integrations.ts'
 
@@ -147,19 +148,4 @@ async function newestCommit(
   if (number === 0) return null
   for await (const commit of readCommits(store, place, { from: number, to: number, signal })) return commit
   return null
-}
-
-async function reached<Result>(
-  problems: string[],
-  what: string,
-  signal: AbortSignal,
-  ask: () => Promise<Result>,
-): Promise<Result | null> {
-  try {
-    return await ask()
-  } catch (error) {
-    if (signal.aborted) throw error
-    problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
-    return null
-  }
 }
