@@ -4,7 +4,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConnectorError } from '../../connectors/errors.ts'
-import type { ObjectStore, ObjectWriter } from '../../connectors/ports.ts'
+import type { ObjectStore } from '../../connectors/ports.ts'
+import { type Fault, faultyStore, type StoreOperation } from '../support/faulty-store.ts'
 
 /**
  * `reject`: fails, nothing happened. `lose`: happened, the answer is an error. `die`: as reject, and every later call fails too: the
@@ -23,8 +24,8 @@ export interface FaultPlan {
   readonly seen: ReadonlyMap<string, number>
   /** True once the strike has happened. */
   struck(): boolean
-  /** Runs the call as the plan wants it. */
-  around<T>(failpoint: string, call: () => Promise<T>): Promise<T>
+  /** What becomes of the next call of the failpoint; counts it. */
+  decide(failpoint: string): Fault | null
 }
 
 /** `strike` null: every call goes through and is counted. */
@@ -32,22 +33,20 @@ export function faultPlan(strike: Strike | null): FaultPlan {
   const seen = new Map<string, number>()
   let dead = false
   let struck = false
-  const failure = (failpoint: string): ConnectorError => new ConnectorError('CONNECTION', `Injected at "${failpoint}"`)
   return {
     seen,
     struck: () => struck,
-    async around(failpoint, call) {
-      if (dead) throw failure(failpoint)
+    decide(failpoint) {
+      const error = new ConnectorError('CONNECTION', `Injected at "${failpoint}"`)
+      if (dead) return { kind: 'die', error }
       const nth = (seen.get(failpoint) ?? 0) + 1
       seen.set(failpoint, nth)
-      const kind = strike?.failpoint === failpoint && strike.nth === nth ? strike.kind : null
-      struck ||= kind !== null
-      if (kind === 'slow') await delay(SLOW_MS)
-      if (kind === 'die' || kind === 'die-after') dead = true
-      if (kind === 'reject' || kind === 'die') throw failure(failpoint)
-      const answer = await call()
-      if (kind === 'lose' || kind === 'die-after') throw failure(failpoint)
-      return answer
+      if (strike?.failpoint !== failpoint || strike.nth !== nth) return null
+      struck = true
+      const { kind } = strike
+      if (kind === 'slow') return { kind: 'hold', until: delay(SLOW_MS) }
+      dead = kind === 'die' || kind === 'die-after'
+      return { kind, error }
     },
   }
 }
@@ -64,37 +63,13 @@ const OBJECTS: readonly (readonly [RegExp, string])[] = [
 
 const objectName = (key: string): string => OBJECTS.find(([pattern]) => pattern.test(`/${key}`))?.[1] ?? 'object'
 
+const VERBS: Readonly<Partial<Record<StoreOperation, string>>> = { putIfAbsent: 'put', openWriter: 'open' }
+
 /** A store whose calls are failpoints: `put commit`, `close base file`, `get change file`, `list`, `delete`, … */
-export function storeWithFaults(store: ObjectStore, plan: FaultPlan): ObjectStore {
-  const at = <T>(verb: string, key: string, call: () => Promise<T>): Promise<T> => plan.around(`${verb} ${objectName(key)}`, call)
-  return {
-    kind: store.kind,
-    putIfAbsent: (key, bytes, signal) => at('put', key, () => store.putIfAbsent(key, bytes, signal)),
-    get: (key, options) => at('get', key, () => store.get(key, options)),
-    head: (key, signal) => at('head', key, () => store.head(key, signal)),
-    delete: (keys, signal) => at('delete', keys[0] ?? '', () => store.delete(keys, signal)),
-    async *list(prefix, options) {
-      await plan.around('list', async () => undefined)
-      yield* store.list(prefix, options)
-    },
-    async openWriter(key, signal): Promise<ObjectWriter> {
-      const writer = await at('open', key, () => store.openWriter(key, signal))
-      return {
-        key,
-        get bytesWritten() {
-          return writer.bytesWritten
-        },
-        write: (chunk) => at('write', key, () => writer.write(chunk)),
-        close: () => at('close', key, () => writer.close()),
-        abort: () => writer.abort(),
-        [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
-      }
-    },
-    address: (key) => store.address(key),
-    check: (signal) => store.check(signal),
-    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
-  }
-}
+export const storeWithFaults = (store: ObjectStore, plan: FaultPlan): ObjectStore =>
+  faultyStore(store, ({ operation, key }) =>
+    plan.decide(operation === 'list' ? 'list' : `${VERBS[operation] ?? operation} ${objectName(key)}`),
+  )
 
 /**
  * Any port whose named methods answer with promises; `names` gives the failpoint of each. Other members are passed through.
@@ -109,7 +84,14 @@ export function portWithFaults<Port extends object>(
       const value: unknown = Reflect.get(target, member, receiver)
       const failpoint = names[member as keyof Port]
       if (failpoint === undefined || typeof value !== 'function') return value
-      return (...given: readonly unknown[]) => plan.around(failpoint, async () => (await value.apply(target, given)) as unknown)
+      return async (...given: readonly unknown[]): Promise<unknown> => {
+        const fault = plan.decide(failpoint)
+        if (fault?.kind === 'hold') await fault.until
+        if (fault?.kind === 'reject' || fault?.kind === 'die') throw fault.error
+        const answer: unknown = await value.apply(target, given)
+        if (fault?.kind === 'lose' || fault?.kind === 'die-after') throw fault.error
+        return answer
+      }
     },
   })
 }
