@@ -38,6 +38,11 @@ export const transferFile = z.strictObject({
   keep_original: z.boolean().optional(),
   register: z.union([z.string().min(1), z.literal(false)]).optional(),
   prefix: z.string().min(1).optional(),
+  via: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Connection of the bucket through which a system that hands out files passes rows on.'),
   file_format: z.enum(['csv', 'csv.gz', 'parquet']).optional(),
   compression: z.enum(['zstd', 'snappy', 'gzip', 'none']).optional(),
   on_bad_value: z.enum(['error', 'reject']).optional(),

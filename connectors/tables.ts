@@ -3,7 +3,9 @@
  * of logical types. Contract suites: `test/contracts/table-reader.ts`, `test/contracts/table-writer.ts`.
  */
 import type { RecordBatch } from 'apache-arrow'
+import type { Value } from './column-values.ts'
 import type { LogicalType } from './logical-type.ts'
+import type { ObjectStore } from './ports.ts'
 
 /** One column, in the order of the batches. */
 export type TransferColumn = {
@@ -87,8 +89,24 @@ export interface TableWriter extends AsyncDisposable {
   write(rows: AsyncIterable<TableBatch>, signal: AbortSignal): Promise<WriteOutcome>
 }
 
-/** A table by its parts, as the system spells them. */
-export type TableAddress = { readonly schema: string; readonly name: string }
+/** A table by its parts, as the system spells them; `database` only where the system has tables of several at hand. */
+export type TableAddress = { readonly database?: string; readonly schema: string; readonly name: string }
+
+/** Columns of a file as exact values, some rows at a time. */
+export type ValueGroup = { readonly rows: number; readonly columns: ReadonlyMap<string, readonly Value[]> }
+
+/** Where a system that hands rows out only as files leaves them: a bucket that it and we reach, and someone who reads files. */
+export type Exchange = {
+  readonly store: ObjectStore
+  /** Of this reading alone, ends with `/`; nothing lies below it yet. What is left below it belongs to nobody. */
+  readonly prefix: string
+  /** A column that the Parquet object lacks is all null; values are widened to the types. Throws `FORMAT`, `CORRUPT`. */
+  readonly parquet: (
+    file: { readonly key: string; readonly size: number },
+    columns: readonly { readonly name: string; readonly type: LogicalType }[],
+    signal: AbortSignal,
+  ) => AsyncIterable<ValueGroup>
+}
 
 export type ReadRequest = {
   readonly from: { readonly kind: 'table'; readonly table: TableAddress } | { readonly kind: 'query'; readonly sql: string }
@@ -97,6 +115,8 @@ export type ReadRequest = {
   /** A condition in the system's own dialect; evaluated read-only. */
   readonly where: string | null
   readonly badValues: BadValues
+  /** For a system whose `readsBy` is `files`; a place that lasts until the reader is disposed. */
+  readonly exchange?: Exchange
 }
 
 export type WriteRequest = {
@@ -113,6 +133,12 @@ export type WriteRequest = {
 /** A database as a place of tables. Reads run read-only; nothing but the target table is changed. */
 export interface Tables extends AsyncDisposable {
   readonly kind: string
+  /** `files`: `openReader` needs an `exchange`. Default: `rows`, the system sends them. */
+  readonly readsBy?: 'rows' | 'files'
+  /** The schema of a table that is named without one; null: it must be named. Default: `public`. */
+  readonly defaultSchema?: string | null
+  /** True: addresses may begin with a database. Default: false. */
+  readonly databases?: boolean
   /** Tables and views that may be read or written, for who mistypes one. */
   list(signal: AbortSignal): Promise<readonly TableAddress[]>
   /** Columns of a table as they would be read; null when there is no such table. */

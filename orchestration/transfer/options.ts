@@ -24,6 +24,8 @@ export type TransferOptions = {
   /** Connection; null: the only warehouse. */
   readonly register: string | null | false
   readonly prefix: string | null
+  /** Bucket through which a system passes its rows on; null: the target's, or the only one. */
+  readonly via: string | null
   readonly fileFormat: string | undefined
   readonly compression: 'zstd' | 'snappy' | 'gzip' | 'none'
   readonly dryRun: boolean
@@ -59,6 +61,7 @@ export type GivenOptions = {
   readonly again?: true
   readonly register?: string | boolean
   readonly prefix?: string
+  readonly via?: string
   readonly fileFormat?: string
   readonly compression?: string
   readonly dryRun?: true
@@ -83,6 +86,7 @@ export function transferOptions(from: string, to: string, given: GivenOptions): 
     again: given.again === true,
     register: typeof given.register === 'string' ? given.register : given.register === false ? false : null,
     prefix: given.prefix ?? null,
+    via: given.via ?? null,
     fileFormat: given.fileFormat,
     compression: choice('compression', given.compression ?? 'zstd', ['zstd', 'snappy', 'gzip', 'none']),
     dryRun: given.dryRun === true,

@@ -16,6 +16,7 @@ import type { Session } from '../session.ts'
 import { VERSION } from '../version.ts'
 import type { Address } from './address.ts'
 import { connectorOf } from './connections.ts'
+import { openExchange } from './exchange.ts'
 import { type FileAddress, fileName, hashOf, onDisk, openFile, openSpool } from './files.ts'
 import { lakeTable, showTable } from './lake-place.ts'
 import type { TransferOptions } from './options.ts'
@@ -60,21 +61,32 @@ export async function openSource(session: Session, request: SourceRequest, signa
   const from =
     address.kind === 'query'
       ? ({ kind: 'query', sql: address.sql } as const)
-      : ({ kind: 'table', table: databaseTable(address.connection, address.parts) } as const)
+      : ({ kind: 'table', table: databaseTable(tables, address.connection, address.parts) } as const)
   const { columns, where } = options
   try {
-    const reader = request.closing.use(await tables.openReader({ from, columns, where, badValues: request.badValues }, signal))
+    // Whatever is read through it is closed before it.
+    const exchange = tables.readsBy === 'files' ? await openExchange(session, options, request.closing) : null
+    const reading = { from, columns, where, badValues: request.badValues, ...(exchange === null ? {} : { exchange }) }
+    const reader = request.closing.use(await tables.openReader(reading, signal))
     return { reader, csv: null, sha256: null }
   } catch (error) {
     throw from.kind === 'table' ? await nearer(error, tables, from.table, address.connection, signal) : error
   }
 }
 
-/** `table` is in schema public. */
-export function databaseTable(connection: string, parts: readonly string[]): TableAddress {
-  const [first = '', second] = parts
-  if (parts.length > 2) throw new UsageError(`${connection}:${parts.join('.')}: expected table or schema.table`)
-  return second === undefined ? { schema: 'public', name: first } : { schema: first, name: second }
+/** Throws `UsageError` for more or fewer parts than the system's names have. */
+export function databaseTable(
+  { defaultSchema = 'public', databases = false }: Pick<Tables, 'defaultSchema' | 'databases'>,
+  connection: string,
+  parts: readonly string[],
+): TableAddress {
+  const [first = '', second, third] = parts
+  const schema = second === undefined ? defaultSchema : first
+  if (parts.length > (databases ? 3 : 2) || schema === null) {
+    const forms = [...(defaultSchema === null ? [] : ['table']), 'schema.table', ...(databases ? ['database.schema.table'] : [])]
+    throw new UsageError(`${connection}:${parts.join('.')}: expected ${forms.join(' or ')}`)
+  }
+  return third === undefined ? { schema, name: second ?? first } : { database: first, schema: second ?? '', name: third }
 }
 
 /** Adds the nearest table to the message that there is no such table. */

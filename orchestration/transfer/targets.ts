@@ -79,8 +79,8 @@ async function databaseTarget(
   closing: AsyncDisposableStack,
   signal: AbortSignal,
 ): Promise<Target> {
-  const table = databaseTable(connection, parts)
   const tables = closing.use(await session.opener.tables(connection))
+  const table = databaseTable(tables, connection, parts)
   const present = await tables.describe(table, signal)
   const { mode, create, fillMissing } = options
   return {
