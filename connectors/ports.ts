@@ -212,7 +212,7 @@ export interface ObjectWriter extends AsyncDisposable {
 
 /**
  * Named immutable bytes. Keys are `/`-separated, no leading slash, segments of `[A-Za-z0-9._=%-]` that are not `.` or `..`. Read after write, list after write.
- * An object that was published stays as it is until deleted.
+ * An object that was published stays as it is until deleted. Objects of other writers are listed and read whatever characters their keys have.
  */
 export interface ObjectStore extends AsyncDisposable {
   readonly kind: string

@@ -4,7 +4,7 @@
  */
 import { open, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { checkKey } from '../object-key.ts'
+import { checkKey, checkReadKey } from '../object-key.ts'
 import type { Environment, ObjectStore } from '../ports.ts'
 import { checkDirectory } from './check.ts'
 import { makeDirectory, pruneEmpty, publish, syncDirectory } from './durable.ts'
@@ -62,7 +62,7 @@ export async function openFilesystemStore(path: string, environment: Pick<Enviro
       return withTemporary(key, (name) => openFileWriter(key, { temporary: name, target: join(root, key) }, signal))
     },
     async get(key, options = {}) {
-      checkKey(key)
+      checkReadKey(key)
       throwIfAborted(options.signal, `Object "${key}"`)
       try {
         return await read(join(root, key), options.range)
@@ -72,7 +72,7 @@ export async function openFilesystemStore(path: string, environment: Pick<Enviro
       }
     },
     async head(key, signal) {
-      checkKey(key)
+      checkReadKey(key)
       throwIfAborted(signal, `Object "${key}"`)
       return describe(root, key)
     },

@@ -1,7 +1,7 @@
 /** An object store in this process's memory, for tests and dry runs. Same contract as the durable ones, without durability. */
 import { createHash } from 'node:crypto'
 import { ConnectorError } from '../errors.ts'
-import { checkKey } from '../object-key.ts'
+import { checkKey, checkReadKey } from '../object-key.ts'
 import type { Environment, ObjectStore, ObjectWriter } from '../ports.ts'
 
 type Entry = { readonly bytes: Uint8Array; readonly modified: Date }
@@ -24,13 +24,15 @@ export function openMemoryStore(environment: Pick<Environment, 'now'>): ObjectSt
       return openMemoryWriter(key, put, signal)
     },
     async get(key, options = {}) {
-      enter(key, options.signal)
+      checkReadKey(key)
+      throwIfAborted(`Object "${key}"`, options.signal)
       const entry = objects.get(key)
       if (entry === undefined) return null
       return options.range === undefined ? entry.bytes.slice() : entry.bytes.slice(options.range.start, options.range.end)
     },
     async head(key, signal) {
-      enter(key, signal)
+      checkReadKey(key)
+      throwIfAborted(`Object "${key}"`, signal)
       const entry = objects.get(key)
       return entry === undefined ? null : { key, size: entry.bytes.length, modified: entry.modified }
     },

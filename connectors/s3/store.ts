@@ -2,7 +2,7 @@
  * A lake in a bucket. Publication is a conditional write, so that it is atomic and refuses to overwrite; what a write means
  * after a lost answer is settled by a token in the object's metadata. Limits: keys of 1,024 bytes with the prefix.
  */
-import { checkKey } from '../object-key.ts'
+import { checkKey, checkReadKey } from '../object-key.ts'
 import type { Environment, ObjectStore } from '../ports.ts'
 import { objectSubject, openBucket } from './bucket.ts'
 import { checkBucket } from './check.ts'
@@ -25,6 +25,10 @@ export function openS3Store(options: S3Options, environment: Environment): Objec
     checkKey(key)
     throwIfAborted(signal, objectSubject(key))
   }
+  const enterRead = (key: string, signal: AbortSignal | undefined): void => {
+    checkReadKey(key)
+    throwIfAborted(signal, objectSubject(key))
+  }
   return {
     kind: 's3',
     async putIfAbsent(key, bytes, signal) {
@@ -38,11 +42,11 @@ export function openS3Store(options: S3Options, environment: Environment): Objec
       return openObjectWriter(bucket, key, signal)
     },
     async get(key, given = {}) {
-      enter(key, given.signal)
+      enterRead(key, given.signal)
       return readObject(bucket, key, given)
     },
     async head(key, signal) {
-      enter(key, signal)
+      enterRead(key, signal)
       return headObject(bucket, key, signal)
     },
     list: (prefix, given = {}) => listObjects(bucket, prefix, given),

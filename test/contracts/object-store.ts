@@ -235,10 +235,21 @@ export function objectStoreContract(
       ]) {
         expect(await code(subject.store.putIfAbsent(key, bytes('x')))).toBe('STORE')
         expect(await code(subject.store.openWriter(key))).toBe('STORE')
-        expect(await code(subject.store.get(key))).toBe('STORE')
         expect(await code(subject.store.delete([key]))).toBe('STORE')
       }
+      for (const key of ['', '/a', 'a/', 'a//b', '.', '../x', 'a/../b', 'a\u0000b', '.tmp-x', `a/.tmp-x/b`, 'x'.repeat(256)]) {
+        expect(await code(subject.store.get(key))).toBe('STORE')
+        expect(await code(subject.store.head(key))).toBe('STORE')
+      }
       expect(await keysOf(subject.store, '')).toEqual([])
+    })
+
+    test('keys of other writers are read, whatever characters they have', async () => {
+      await using subject = await open()
+      for (const key of ['a b', 'ä', 'a:b', 'country=a%2Fb c%3Aü%25/000000_0']) {
+        expect(await subject.store.get(key)).toBeNull()
+        expect(await subject.store.head(key)).toBeNull()
+      }
     })
 
     test('an aborted signal stops every call and leaves nothing', async () => {
