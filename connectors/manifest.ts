@@ -17,29 +17,47 @@ export type ForeignFile = {
   /** `s3://bucket/key` or an absolute path. */
   readonly address: string
   readonly size: number
+  /** When the store says it was written last. Another size or time than these: another file. */
+  readonly modified: Date
   /** From the file's own footer. */
   readonly rows: number
-  /** `position`: the file names its columns `_col0`, `_col1`, …; they are the table's columns in order. */
+  /** `position`: its columns are the table's in order, whatever it names them (Hive's `_col0`, `_col1`, …). */
   readonly matchedBy: 'name' | 'position'
 }
 
-export type ForeignPartition = {
-  /** Decoded values in the order of `partitionColumns`; null is the owner's default partition. */
-  readonly values: readonly (string | null)[]
-  readonly location: string
-  /** The partition's own columns, where they differ from the table's. */
-  readonly columns?: readonly ForeignColumn[]
-  readonly files: readonly ForeignFile[]
+/** How the owner finds the columns of its files. */
+export type ColumnMatching = {
+  readonly orc: ForeignFile['matchedBy']
+  readonly parquet: ForeignFile['matchedBy']
 }
 
-export type ForeignTable = {
+/** Where a partition lies and which columns it has, as the owner's catalogue says. */
+export type ForeignPlace = {
+  /** Decoded values in the order of `partitionColumns`; null is the owner's default partition. */
+  readonly values: readonly (string | null)[]
+  /** As the catalogue spells it: `s3a://bucket/key`, `file:/path`, `hdfs://…`. */
+  readonly location: string
+  /** The partition's own columns, where they differ from the table's: others are null in it. */
+  readonly columns?: readonly ForeignColumn[]
+}
+
+export type ForeignPartition = ForeignPlace & { readonly files: readonly ForeignFile[] }
+
+/** A table as its owner's catalogue describes it; no file has been looked at. */
+export type ForeignLayout = {
   /** For messages: `Table "raw.visits" of connection "hive"`. */
   readonly subject: string
+  /** Whose rules its files and values follow. */
+  readonly owner: 'hive' | 'spark'
   readonly format: 'orc' | 'parquet'
   readonly location: string
   /** Without the partition columns. */
   readonly columns: readonly ForeignColumn[]
   readonly partitionColumns: readonly ForeignColumn[]
   /** One entry without values for a table that has no partitions. */
-  readonly partitions: readonly ForeignPartition[]
+  readonly partitions: readonly ForeignPlace[]
+  readonly matching: ColumnMatching
+  readonly comment?: string
 }
+
+export type ForeignTable = Omit<ForeignLayout, 'partitions'> & { readonly partitions: readonly ForeignPartition[] }

@@ -5,6 +5,7 @@
 import type { RecordBatch } from 'apache-arrow'
 import type { Value } from './column-values.ts'
 import type { LogicalType } from './logical-type.ts'
+import type { ForeignLayout } from './manifest.ts'
 import type { ObjectStore } from './ports.ts'
 
 /** One column, in the order of the batches. */
@@ -143,6 +144,11 @@ export interface Tables extends AsyncDisposable {
   list(signal: AbortSignal): Promise<readonly TableAddress[]>
   /** Columns of a table as they would be read; null when there is no such table. */
   describe(table: TableAddress, signal: AbortSignal): Promise<readonly TransferColumn[] | null>
+  /**
+   * Where the table keeps its files, for systems whose files others may read; null when there is no such table. Throws `UNSUPPORTED`
+   * with the way out when its rows are more than the rows of its files. Absent: rows come through `openReader` only.
+   */
+  layout?(table: TableAddress, signal: AbortSignal): Promise<ForeignLayout | null>
   /** Throws `NOT_FOUND`, `PRIVILEGE`, `SCHEMA`, `STATEMENT`. */
   openReader(request: ReadRequest, signal: AbortSignal): Promise<TableReader>
   /** Looks, changes nothing. Throws `NOT_FOUND`, `PRIVILEGE`, `SCHEMA`. */
