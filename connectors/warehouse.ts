@@ -24,6 +24,32 @@ export type RegisteredFile = {
   readonly sha256: string
   readonly rows: number
   readonly format: 'parquet' | 'orc'
+  /** Of its rows, both inclusive; absent: nobody noted them. */
+  readonly minPosition?: Position
+  readonly maxPosition?: Position
+}
+
+/**
+ * A directory of files that a registration wrote for an engine that reads directories. It never changes; its columns are the
+ * metadata columns, then every column of the schema at that time in file order, dropped ones as nulls.
+ */
+export type ProjectedDirectory = {
+  readonly part: 'base' | 'renewed' | 'changes'
+  /** Unique in its table for ever, of `[a-z0-9-]`. */
+  readonly name: string
+  readonly address: string
+  readonly files: number
+  readonly rows: number
+}
+
+/** What an engine that reads directories shows of a table: all rows of `directories`, and nothing else. */
+export type TableProjection = {
+  readonly format: 'parquet' | 'orc'
+  /** Rises when the files' columns are no longer those of before with some appended. */
+  readonly generation: number
+  readonly directories: readonly ProjectedDirectory[]
+  /** To be recorded, and handed back by `registered`. Printable ASCII without quotes that need escaping but `"`. */
+  readonly state: string
 }
 
 /** One source table to be shown as `<relation>` (current rows) and `<relation>_changes` (history) at a commit. */
@@ -48,6 +74,8 @@ export type TableRegistration = {
   }
   /** Change rows at or above are not shown: they are of a shape that was not accepted. Absent = all are. */
   readonly until?: Position
+  /** Present for every table when the warehouse `reads: 'directory'`: it shows these files instead. */
+  readonly projected?: TableProjection
 }
 
 /**
@@ -85,6 +113,8 @@ export type RegisterRequest = {
   readonly position: Position
   readonly tables: readonly TableRegistration[]
   readonly dryRun: boolean
+  /** Files of projections that come and go with this registration; present when the warehouse `reads: 'directory'`. */
+  readonly projection?: { readonly filesAdded: number; readonly filesRemoved: number }
 }
 
 export type RegisterOutcome = {
@@ -95,7 +125,12 @@ export type RegisterOutcome = {
 }
 
 /** What a warehouse shows now, from the warehouse itself. */
-export type Registered = { readonly commit: number; readonly relations: readonly string[] }
+export type Registered = {
+  readonly commit: number
+  readonly relations: readonly string[]
+  /** By relation the recorded `TableProjection.state`; absent unless the warehouse `reads: 'directory'`. */
+  readonly projected?: ReadonlyMap<string, string>
+}
 
 /** A relation as it is in a warehouse now, whatever was registered; types as the engine spells them (`DECIMAL(12,2)`). */
 export type WarehouseRelation = {

@@ -1,6 +1,6 @@
 /**
  * Writer profiles as data. Engines disagree about timestamps and decimals; each profile is one consistent set of choices.
- * `lake` suits Snowflake, DuckDB and Spark; `file` is for files given away, where a wall clock must not look like an instant.
+ * `lake` suits Snowflake, DuckDB and Spark, `hive` suits Hive 4; `file` is for files given away, where a wall clock must not look like an instant.
  */
 import type { LogicalType } from '../../../connectors/logical-type.ts'
 import { Type } from './format.ts'
@@ -16,6 +16,8 @@ export type Profile = {
 
 export const PROFILES = {
   lake: { name: 'lake', isAdjustedToUTC: true, decimalInt32: 9, decimalInt64: 18 },
+  // Hive 4 shows an adjusted timestamp in its own zone; it also wants three keys of metadata (`register/directory/formats.ts`).
+  hive: { name: 'hive', isAdjustedToUTC: false, decimalInt32: 9, decimalInt64: 18 },
   file: { name: 'file', isAdjustedToUTC: 'by type', decimalInt32: 9, decimalInt64: 18 },
 } as const satisfies Record<string, Profile>
 
