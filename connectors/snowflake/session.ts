@@ -138,12 +138,7 @@ function streamed(statement: Started, subject: string, signal: AbortSignal): Sno
   return { columns: readColumns(statement.statement), batches: batches(), queryId: statement.statement.getQueryId() }
 }
 
-async function connect(
-  driver: Driver,
-  options: SnowflakeOptions,
-  deadline: number,
-  signal: AbortSignal,
-): Promise<DriverConnection> {
+async function connect(driver: Driver, options: SnowflakeOptions, ms: number, signal: AbortSignal): Promise<DriverConnection> {
   const connection = driver.createConnection(connectionOptions(options))
   const connecting = new Promise<void>((resolve, reject) => {
     connection.connect((error) => (error === undefined || error === null ? resolve() : reject(error)))
