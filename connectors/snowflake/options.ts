@@ -1,5 +1,6 @@
 /** The connection block of a Snowflake account in config/connections.yaml. */
 import { z } from 'zod'
+import { unloadOptions } from './tables/unload-policy.ts'
 
 /** `http` carries passwords in the clear: for servers on this machine only. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i
@@ -59,6 +60,7 @@ export const snowflakeOptions = z
     warehouse: name.optional().describe('Virtual warehouse that runs what reads data. Default: the user’s'),
     database: name.optional().describe('Database of the registered schemas'),
     stage: stageOptions.optional().describe('How Snowflake reaches the lake; needed to register'),
+    unload: unloadOptions.optional().describe('How rows leave for "portage transfer": policies for types that files cannot hold'),
     grants: z.array(name).default([]).describe('Roles that may select from what is registered'),
     replace: z
       .boolean()

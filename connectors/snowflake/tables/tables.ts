@@ -1,13 +1,27 @@
 /** A Snowflake account as a place of tables and queries that are read as a whole. */
 import { ConnectorError } from '../../errors.ts'
+import type { Environment } from '../../ports.ts'
 import type { TableAddress, Tables } from '../../tables.ts'
-import type { SnowflakeClient } from '../client.ts'
+import { openSnowflakeClient, type SnowflakeClient } from '../client.ts'
+import type { SnowflakeOptions } from '../options.ts'
 import { openReader } from './reader.ts'
 import { currentDatabase, findRelation, listRelations, relationSql, relationText } from './relation.ts'
 import { planUnload } from './unload.ts'
-import type { UnloadPolicies } from './unload-policy.ts'
+import { DEFAULT_POLICIES, type UnloadPolicies } from './unload-policy.ts'
 import type { UnloadStageOptions } from './unload-stage.ts'
 import { prepareStage } from './unload-stage.ts'
+
+/** Every command is a run of its own in Snowflake's query history. */
+export function openTablesOf(options: SnowflakeOptions, environment: Environment): Tables {
+  const { schema, ...policies } = options.unload ?? { schema: undefined, ...DEFAULT_POLICIES }
+  const [database = '', name = ''] = schema?.split('.') ?? []
+  const run = Math.floor(environment.random() * 16 ** 8).toString(16)
+  return openSnowflakeTables({
+    open: () => openSnowflakeClient(options, environment, { integration: 'transfer', run }),
+    policies,
+    stage: { stage: options.stage, schema: schema === undefined ? null : { database, name } },
+  })
+}
 
 export type SnowflakeTablesOptions = {
   /** Logs in; called once, when something is asked for. */

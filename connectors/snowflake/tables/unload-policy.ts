@@ -23,6 +23,14 @@ export const unloadPolicies = z.strictObject({
     .describe('NUMBER(19,0) to NUMBER(38,0). decimal: as it is. int64: a value that does not fit is a bad value.'),
 })
 
+export const unloadOptions = unloadPolicies.extend({
+  schema: z
+    .string()
+    .regex(/^[^.\s]+\.[^.\s]+$/, 'expected DATABASE.SCHEMA')
+    .optional()
+    .describe('DATABASE.SCHEMA where a temporary stage may be made. Default: beside the table that is read'),
+})
+
 export type UnloadPolicies = z.output<typeof unloadPolicies>
 
 export const DEFAULT_POLICIES: UnloadPolicies = unloadPolicies.parse({})
