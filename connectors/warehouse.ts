@@ -8,6 +8,8 @@ import type { ObjectStore, Problem } from './ports.ts'
 export type Dialect = {
   readonly name: 'duckdb' | 'snowflake' | 'hive' | 'spark' | 'postgres'
   readonly quote: '"' | '`'
+  /** Present: the engine stores names that are written without quotes in this case, so ours are made to be written so. */
+  readonly folds?: 'upper'
   /** SQL type of a logical type in this engine. */
   readonly typeOf: (type: LogicalType) => string
   /** Literal of a canonical text (see lake-format: renderings) as a value of the type. */
@@ -27,6 +29,8 @@ export type RegisteredFile = {
   /** Of its rows, both inclusive; absent: nobody noted them. */
   readonly minPosition?: Position
   readonly maxPosition?: Position
+  /** Null counts by physical column, for columns that the file has; absent: nobody noted them. */
+  readonly columns?: Readonly<Record<string, { readonly nulls: number }>>
 }
 
 /**

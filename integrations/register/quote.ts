@@ -1,9 +1,14 @@
 /** The one place where generated SQL quotes names and texts. */
 import type { Dialect } from '../../connectors/ports.ts'
 
-/** The name as a quoted identifier of the dialect: never folded, never a keyword. */
+/** The name as a quoted identifier of the dialect: never folded by the engine, never a keyword. */
 export function quoteName(dialect: Dialect, name: string): string {
-  return dialect.quote + name.replaceAll(dialect.quote, dialect.quote + dialect.quote) + dialect.quote
+  return dialect.quote + storedName(dialect, name).replaceAll(dialect.quote, dialect.quote + dialect.quote) + dialect.quote
+}
+
+/** The name as the engine keeps it. Names of ours differ in more than case, so none of two becomes the other. */
+export function storedName(dialect: Pick<Dialect, 'folds'>, name: string): string {
+  return dialect.folds === 'upper' ? name.replace(/[a-z]+/g, (letters) => letters.toUpperCase()) : name
 }
 
 /**

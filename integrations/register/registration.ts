@@ -79,8 +79,8 @@ function renewedOf(
 }
 
 function registered(file: FileEntry, address: ObjectStore['address']): RegisteredFile {
-  const { key, size, sha256, rows, format, minPosition, maxPosition } = file
-  return { key, address: address(key), size, sha256, rows, format, minPosition, maxPosition }
+  const { key, size, sha256, rows, format, minPosition, maxPosition, columns } = file
+  return { key, address: address(key), size, sha256, rows, format, minPosition, maxPosition, columns }
 }
 
 function highest(boundary: Position, files: readonly FileEntry[]): Position {

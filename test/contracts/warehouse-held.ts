@@ -8,7 +8,7 @@ import { column, cut, ID, INT64, row, STATUS, schemaOf, TEXT, type WarehouseTabl
 
 const signal = new AbortController().signal
 
-export function heldTests({ subject, table, request }: WarehouseTables): void {
+export function heldTests({ subject, table, request, name: stored }: WarehouseTables): void {
   describe('tables that are kept back', () => {
     const schema = schemaOf([ID, STATUS])
     const base = [lakeRow('r', cut(10), { id: 1n, status: 'a' }), lakeRow('r', cut(10), { id: 2n, status: 'b' })]
@@ -67,13 +67,15 @@ export function heldTests({ subject, table, request }: WarehouseTables): void {
       ]
       expect(await subject().warehouse.describe('nobody', 'raw', signal)).toEqual([])
       await subject().warehouse.register(request([await table('typed', schemaOf(columns), {})]), signal)
-      const shown = columns.filter((each) => !each.dropped).map(({ name, type }) => ({ name, type: dialect.typeOf(type) }))
+      const shown = columns
+        .filter((each) => !each.dropped)
+        .map(({ name, type }) => ({ name: stored(name), type: dialect.typeOf(type) }))
       const text = dialect.typeOf(TEXT)
       const metadata = [
-        { name: '_op', type: text },
-        { name: '_position', type: text },
-        { name: '_source_committed_at', type: dialect.typeOf({ kind: 'timestamp', utc: true }) },
-        { name: '_unchanged', type: text },
+        { name: stored('_op'), type: text },
+        { name: stored('_position'), type: text },
+        { name: stored('_source_committed_at'), type: dialect.typeOf({ kind: 'timestamp', utc: true }) },
+        { name: stored('_unchanged'), type: text },
       ]
       expect(await described()).toEqual([
         { relation: 'typed', columns: shown },
@@ -91,7 +93,7 @@ export function heldTests({ subject, table, request }: WarehouseTables): void {
       await subject().warehouse.register(request([await table('loan', wide, {})]), signal)
       const relations = await described()
       expect(relations.map(({ relation }) => relation)).toEqual(['loan', 'loan_changes'])
-      expect(relations[0]?.columns.map(({ name }) => name)).toEqual(['id', 'amount'])
+      expect(relations[0]?.columns.map(({ name }) => name)).toEqual(['id', 'amount'].map(stored))
       await subject().warehouse.remove({ integration: 'cards', schema: 'raw', dryRun: false }, signal)
     })
   })

@@ -7,7 +7,7 @@ import { column, cut, ID, row, STATUS, schemaOf, TEXT, type WarehouseTables } fr
 
 const signal = new AbortController().signal
 
-export function rowTests({ subject, show }: WarehouseTables): void {
+export function rowTests({ subject, show, name }: WarehouseTables): void {
   describe('rows', () => {
     const schema = schemaOf([ID, STATUS])
     const base = (position: Position, ...ids: number[]) =>
@@ -92,7 +92,10 @@ export function rowTests({ subject, show }: WarehouseTables): void {
       const { current, history } = await show(schema, {})
       expect([current, history]).toEqual([[], []])
       const result = await subject().warehouse.query('select * from raw.loan', signal)
-      expect(result.schema.fields.map((field) => `${field.name} ${field.type}`)).toEqual(['id Int64', 'status Utf8'])
+      expect(result.schema.fields.map((field) => `${field.name} ${field.type}`)).toEqual([
+        `${name('id')} Int64`,
+        `${name('status')} Utf8`,
+      ])
       for await (const _ of result.batches) throw new Error('no batch expected')
       expect((await show(schema, { base: [[]], changes: [[change('c', row(30), 1, 'x')]] })).current).toEqual(['1 | x'])
     })

@@ -5,6 +5,7 @@ import { ConnectorError } from '../../connectors/errors.ts'
 import type { LogicalType } from '../../connectors/logical-type.ts'
 import type { LakeRow } from '../../connectors/memory/warehouse.ts'
 import type { ObjectStore, RegisteredFile, RegisterRequest, TableRegistration, Warehouse } from '../../connectors/ports.ts'
+import { storedName } from '../../integrations/register/quote.ts'
 import { relationSql } from '../../integrations/register/view-sql.ts'
 import { writeLakeFile } from './lake-files.ts'
 import { queryRows } from './query-rows.ts'
@@ -15,6 +16,12 @@ export type WarehouseSubject = AsyncDisposable & {
   readonly store: ObjectStore
   /** The warehouse as another process would open it; the same one when it lives in this process only. */
   readonly reopen: () => Promise<Warehouse>
+  /** What of logical types the engine cannot say in its results. Absent: nothing. */
+  readonly shows?: {
+    /** The type under which its results have it; null: the engine cannot hold it at all. */
+    readonly type: (type: LogicalType) => LogicalType | null
+    readonly text: (text: string, type: LogicalType) => string
+  }
 }
 
 export const cut = (number: number): Position => `0001-${String(number).padStart(16, '0')}-00000000` as Position
@@ -51,6 +58,8 @@ export type WarehouseTables = {
     rows: Rows,
   ) => Promise<{ readonly current: readonly string[]; readonly history: readonly string[] }>
   readonly failure: (promise: Promise<unknown>) => Promise<ConnectorError>
+  /** The name as the engine keeps it. */
+  readonly name: (name: string) => string
 }
 
 export function warehouseTables(subject: () => WarehouseSubject): WarehouseTables {
@@ -84,6 +93,7 @@ export function warehouseTables(subject: () => WarehouseSubject): WarehouseTable
   })
   return {
     subject,
+    name: (name) => storedName(subject().warehouse.dialect, name),
     file,
     table,
     request,
