@@ -12,6 +12,7 @@ import { registerCommit } from '../integrations/register/register.ts'
 import type { CommandContext } from './command-context.ts'
 import { UsageError } from './exit-codes.ts'
 import { printJson } from './output.ts'
+import { projectionSettings } from './projection-settings.ts'
 import { recordAudit } from './record-audit.ts'
 import { integrationNamed, openSession } from './session.ts'
 
@@ -44,7 +45,9 @@ export async function applyHeld(context: CommandContext, { integration: name, ta
   for (const target of integration.register) {
     await using warehouse = await opener.warehouse(target.connection)
     const { schema } = target
-    await registerCommit({ integration: integration.name, schema, state, store, warehouse, dryRun: false }, signal)
+    const projection = projectionSettings(integration, target)
+    const shown = { integration: integration.name, schema, state, store, warehouse, projection, dryRun: false }
+    await registerCommit(shown, signal)
     if (!json) await context.print(`registered in ${target.connection} as ${schema}.* at commit ${state.number}`)
   }
 }

@@ -11,6 +11,7 @@ import { openReplay } from './features-replay.ts'
 import { type Claims, type FeatureTable, openFeatureTable, type Written } from './features-table.ts'
 import { findView } from './features-view.ts'
 import { counted } from './format/quantities.ts'
+import { projectionSettings } from './projection-settings.ts'
 import { recordAudit } from './record-audit.ts'
 import { retry } from './retry.ts'
 
@@ -107,7 +108,9 @@ async function register(context: CommandContext, { table, lake, warehouses, opti
   const shown: string[] = []
   for (const [connection, warehouse] of warehouses) {
     const { integration } = table
-    const request = { integration, schema: options.schema, state: table.state(), store, warehouse, dryRun: false }
+    const target = lake.integration.register.find((each) => each.connection === connection) ?? { connection }
+    const projection = projectionSettings(lake.integration, target)
+    const request = { integration, schema: options.schema, state: table.state(), store, warehouse, projection, dryRun: false }
     try {
       await registerCommit(request, context.signal)
       shown.push(connection)

@@ -4,6 +4,7 @@ import type { ObjectStore, Source } from '../connectors/ports.ts'
 import type { PolicyRules } from '../integrations/capture/policies/rules.ts'
 import type { Opener } from './open.ts'
 import { policyRules } from './policies.ts'
+import { projectionSettings } from './projection-settings.ts'
 import type { OpenWarehouse } from './run-types.ts'
 import { openSourceOf } from './scope.ts'
 
@@ -23,8 +24,10 @@ export async function openIntegration(
   await using stack = new AsyncDisposableStack()
   const store = stack.use(await opener.store(integration.lake.connection))
   const warehouses: OpenWarehouse[] = []
-  for (const { connection, schema, everyMs } of integration.register) {
-    warehouses.push({ connection, schema, everyMs, warehouse: stack.use(await opener.warehouse(connection)) })
+  for (const target of integration.register) {
+    const { connection, schema, everyMs } = target
+    const projection = projectionSettings(integration, target)
+    warehouses.push({ connection, schema, everyMs, projection, warehouse: stack.use(await opener.warehouse(connection)) })
   }
   const source = stack.use(await openSourceOf(integration, opener, signal))
   const rules = policyRules(integration, opener)

@@ -1,14 +1,15 @@
 /** Reads source, log and warehouses for a schema plan, and asks each warehouse for its DDL. Executes nothing. I/O. */
-import type { LoadedIntegration } from '../config/integration.ts'
+import type { LoadedIntegration, RegisterTarget } from '../config/integration.ts'
 import type { ObjectStore, Warehouse } from '../connectors/ports.ts'
 import { governedSource } from '../integrations/capture/policies/governed-source.ts'
 import type { LogState } from '../integrations/land/log/commit.ts'
 import { loadState } from '../integrations/land/log/read.ts'
-import { registerCommit } from '../integrations/register/register.ts'
+import { type ProjectionSettings, registerCommit } from '../integrations/register/register.ts'
 import { acceptedState, type PlanInput, schemaPlan, type TablePlan } from '../integrations/register/schema-plan.ts'
 import type { ComparedWarehouse } from '../integrations/register/warehouse-columns.ts'
 import type { Opener } from './open.ts'
 import { policyRules } from './policies.ts'
+import { projectionSettings } from './projection-settings.ts'
 import { reached } from './reached.ts'
 import { schemaPolicies } from './schema-policies.ts'
 import { openSourceOf } from './scope.ts'
@@ -51,8 +52,9 @@ export async function planIntegration(
   const { connection: core } = integration.source
   const source = await attempt(`source ${core}`, () => readSource(integration, opener, state, problems, signal))
   await using stack = new AsyncDisposableStack()
-  const asked: { compared: ComparedWarehouse; warehouse: Warehouse; commit: number | null }[] = []
-  for (const { connection, schema } of register) {
+  const asked: { target: RegisterTarget; compared: ComparedWarehouse; warehouse: Warehouse; commit: number | null }[] = []
+  for (const target of register) {
+    const { connection, schema } = target
     const found = await attempt(`warehouse ${connection}`, async () => {
       const warehouse = stack.use(await opener.warehouse(connection))
       const shown = await warehouse.registered(name, schema, signal)
@@ -60,7 +62,7 @@ export async function planIntegration(
       const registered = at === null ? null : at === state.number ? state : await loadState(store, place, { at, signal })
       const relations = await warehouse.describe(name, schema, signal)
       const compared = { connection, schema, dialect: warehouse.dialect, state: registered, relations }
-      return { compared, warehouse, commit: at }
+      return { target, compared, warehouse, commit: at }
     })
     if (found !== null) asked.push(found)
   }
@@ -68,10 +70,10 @@ export async function planIntegration(
   const input: PlanInput = { state, source, policies: schemaPolicies(integration), warehouses }
   const tables = schemaPlan(input)
   const planned: PlannedWarehouse[] = []
-  for (const { compared, warehouse, commit } of asked) {
+  for (const { target, compared, warehouse, commit } of asked) {
     const { connection, schema } = compared
-    const target = { integration: name, schema, store, warehouse }
-    const ddl = await attempt(`warehouse ${connection}`, () => ddlOf(target, state, acceptedState(input), signal))
+    const shown = { integration: name, schema, store, warehouse, projection: projectionSettings(integration, target) }
+    const ddl = await attempt(`warehouse ${connection}`, () => ddlOf(shown, state, acceptedState(input), signal))
     planned.push({ connection, schema, commit, ddl: ddl ?? [] })
   }
   const held = tables.some((table) => table.held)
@@ -98,6 +100,7 @@ type Target = {
   readonly schema: string
   readonly store: ObjectStore
   readonly warehouse: Warehouse
+  readonly projection: ProjectionSettings
 }
 
 /** The statements of a registration with everything accepted that one of the log as it is would not run. */

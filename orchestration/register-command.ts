@@ -5,6 +5,7 @@ import { registerCommit } from '../integrations/register/register.ts'
 import type { CommandContext } from './command-context.ts'
 import { EXIT, UsageError } from './exit-codes.ts'
 import { printRows } from './output.ts'
+import { projectionSettings } from './projection-settings.ts'
 import { recordAudit } from './record-audit.ts'
 import { printHeld } from './run-summary.ts'
 import { openSession } from './session.ts'
@@ -30,9 +31,14 @@ export async function registerNow(context: CommandContext, options: RegisterComm
   await using store = await opener.store(lake.connection)
   const state = await loadState(store, { prefix: lake.prefix, integration: name }, { signal })
   const rows = []
-  for (const { connection, schema } of integration.register) {
+  for (const target of integration.register) {
+    const { connection, schema } = target
+    const projection = projectionSettings(integration, target)
     await using warehouse = await opener.warehouse(connection)
-    const outcome = await registerCommit({ integration: name, schema, state, store, warehouse, dryRun, repair }, signal)
+    const outcome = await registerCommit(
+      { integration: name, schema, state, store, warehouse, projection, dryRun, repair },
+      signal,
+    )
     if (!dryRun && !outcome.upToDate) {
       const details = { connection, schema, commit: outcome.commit, repair }
       await recordAudit({ store, integration, environment, by }, { event: 'register', details })

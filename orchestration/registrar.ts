@@ -71,8 +71,9 @@ export class Registrar {
   async #register(target: OpenWarehouse, signal: AbortSignal): Promise<void> {
     const { integration, store, progress } = this.#options
     const state = this.#options.state()
-    const { connection, schema, warehouse } = target
-    const outcome = await registerCommit({ integration, schema, state, store, warehouse, dryRun: false }, signal)
+    const { connection, schema, warehouse, projection } = target
+    const request = { integration, schema, state, store, warehouse, projection, dryRun: false }
+    const outcome = await registerCommit(request, signal)
     this.#registered.set(target, state.number)
     if (outcome.commit === null || outcome.upToDate) return
     const { filesAdded, filesRemoved } = outcome

@@ -6,6 +6,7 @@ import type { Environment, ObjectStore, Source, SourceHealth, Warehouse } from '
 import type { CaptureEvent } from '../integrations/capture/events.ts'
 import type { PolicyRules } from '../integrations/capture/policies/rules.ts'
 import type { HeldTable } from '../integrations/register/held-tables.ts'
+import type { ProjectionSettings } from '../integrations/register/register.ts'
 
 /**
  * One thing that a person or a metric may want to know. Emitted by `runIntegration`; rendered by `progress.ts`, counted by
@@ -34,6 +35,7 @@ export type OpenWarehouse = {
   readonly schema: string
   readonly everyMs: number
   readonly warehouse: Warehouse
+  readonly projection: ProjectionSettings
 }
 
 /**

@@ -4,11 +4,10 @@ import type { ConfigurationProblem } from '../config/problems.ts'
 
 /** Reasons to refuse the integration: running it would land what the file says must not be landed as it is. */
 export function refusals(integration: LoadedIntegration): readonly ConfigurationProblem[] {
-  const { file, lake, register } = integration
-  return [
-    ...(lake.format === 'orc' ? ['lake.format'] : []),
-    ...register.flatMap(({ format }, index) => (format === 'orc' ? [`register[${index}].format`] : [])),
-  ].map((path) => ({ file, line: 1, path, problem: 'orc is not written by this version; leave it out for Parquet' }))
+  const { file, lake } = integration
+  if (lake.format !== 'orc') return []
+  const problem = 'orc is not written by this version; leave it out for Parquet'
+  return [{ file, line: 1, path: 'lake.format', problem }]
 }
 
 /** Things that the file asks for and `run` does not do: one line each. */

@@ -82,7 +82,7 @@ export async function* readParquetColumns(
 }
 
 /** A stored object as hyparquet reads files: ranges only. */
-export function objectBuffer(store: ObjectStore, key: string, size: number, signal: AbortSignal): AsyncBuffer {
+export function objectBuffer(store: Pick<ObjectStore, 'get'>, key: string, size: number, signal: AbortSignal): AsyncBuffer {
   return {
     byteLength: size,
     slice: async (start, end = size) => {

@@ -2,9 +2,11 @@
 import { type ColumnMetaData, parquetMetadataAsync, type SchemaElement } from 'hyparquet'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { ObjectStore } from '../../connectors/ports.ts'
-import type { FileEntry } from '../land/log/commit.ts'
 import { type ChunkShape, ParquetChunk } from './parquet-chunk.ts'
 import { objectBuffer } from './parquet-columns.ts'
+
+/** What is read of an entry of the log. */
+export type StoredFile = { readonly key: string; readonly size: number; readonly format: 'parquet' | 'orc' }
 
 export type StoredColumn = { readonly chunk: ParquetChunk; readonly element: SchemaElement }
 
@@ -20,8 +22,8 @@ const MAX_REQUEST_BYTES = 32 * 1024 * 1024
  * records, `UNSUPPORTED` for other formats than Parquet.
  */
 export async function* storedGroups(
-  store: ObjectStore,
-  file: FileEntry,
+  store: Pick<ObjectStore, 'get'>,
+  file: StoredFile,
   columns: readonly string[],
   signal: AbortSignal,
 ): AsyncGenerator<StoredGroup> {
@@ -60,7 +62,7 @@ export async function* storedGroups(
 
 type Place = { readonly start: number; readonly end: number }
 
-function place(file: FileEntry, metadata: ColumnMetaData): Place {
+function place(file: StoredFile, metadata: ColumnMetaData): Place {
   const start = Number(metadata.dictionary_page_offset || metadata.data_page_offset)
   const end = start + Number(metadata.total_compressed_size)
   if (!(start >= 0 && start < end && end <= file.size)) throw damaged(file)
@@ -95,14 +97,14 @@ const TYPES: ReadonlySet<string> = new Set<ChunkShape['type']>([
 
 const isKnown = (type: string | undefined): type is ChunkShape['type'] => type !== undefined && TYPES.has(type)
 
-function shapeOf(file: FileEntry, element: SchemaElement, { codec }: ColumnMetaData, rows: number): ChunkShape {
+function shapeOf(file: StoredFile, element: SchemaElement, { codec }: ColumnMetaData, rows: number): ChunkShape {
   const { type, type_length: width = 0, repetition_type: repetition } = element
   if (!isKnown(type) || repetition === 'REPEATED') throw damaged(file)
   const subject = `Column "${element.name}" of "${file.key}"`
   return { subject, type, width, codec, nullable: repetition === 'OPTIONAL', rows }
 }
 
-function damaged(file: FileEntry, cause?: unknown): ConnectorError {
+function damaged(file: StoredFile, cause?: unknown): ConnectorError {
   return new ConnectorError('FORMAT', `File "${file.key}" cannot be read as Parquet: it is damaged or of another format`, {
     cause,
   })

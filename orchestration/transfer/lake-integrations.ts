@@ -10,6 +10,7 @@ import type { ObjectStore } from '../../connectors/ports.ts'
 import { loadState } from '../../integrations/land/log/read.ts'
 import { UsageError } from '../exit-codes.ts'
 import type { Opener } from '../open.ts'
+import { projectionSettings } from '../projection-settings.ts'
 import type { OpenWarehouse } from '../run-types.ts'
 import { integrationNamed, type Session } from '../session.ts'
 import { connectionsWith } from './connections.ts'
@@ -65,16 +66,18 @@ async function inLake(
 
 /** Lake and warehouses of an integration that has nothing else. */
 export async function openWithoutSource(
-  { lake, register }: LoadedIntegration,
+  integration: LoadedIntegration,
   opener: Opener,
 ): Promise<
   AsyncDisposable & { readonly source: null; readonly store: ObjectStore; readonly warehouses: readonly OpenWarehouse[] }
 > {
   await using stack = new AsyncDisposableStack()
-  const store = stack.use(await opener.store(lake.connection))
+  const store = stack.use(await opener.store(integration.lake.connection))
   const warehouses: OpenWarehouse[] = []
-  for (const { connection, schema, everyMs } of register) {
-    warehouses.push({ connection, schema, everyMs, warehouse: stack.use(await opener.warehouse(connection)) })
+  for (const target of integration.register) {
+    const { connection, schema, everyMs } = target
+    const projection = projectionSettings(integration, target)
+    warehouses.push({ connection, schema, everyMs, projection, warehouse: stack.use(await opener.warehouse(connection)) })
   }
   const kept = stack.move()
   return { source: null, store, warehouses, [Symbol.asyncDispose]: () => kept.disposeAsync() }

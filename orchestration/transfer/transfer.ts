@@ -9,6 +9,7 @@ import { registerCommit } from '../../integrations/register/register.ts'
 import { contentHash } from '../../integrations/transfer/content-hash.ts'
 import { appendAudit } from '../audit.ts'
 import { UsageError } from '../exit-codes.ts'
+import { transferProjection } from '../projection-settings.ts'
 import type { Session } from '../session.ts'
 import { type Address, parseAddress } from './address.ts'
 import { onlyWarehouse } from './connections.ts'
@@ -255,7 +256,8 @@ async function registerTable(
   const { prefix, integration, table } = place
   const state = await loadState(store, { prefix, integration }, { signal })
   await using warehouse = await opener.warehouse(connection)
-  await registerCommit({ integration, schema: integration, state, store, warehouse, dryRun: false }, signal)
+  const projection = transferProjection(prefix, connection)
+  await registerCommit({ integration, schema: integration, state, store, warehouse, projection, dryRun: false }, signal)
   const shown = await warehouse.registered(integration, integration, signal)
   const name = table.replace(/^public\./, '')
   const relation = shown?.relations.find((each) => each === name) ?? name.replace('.', '_')
