@@ -101,9 +101,14 @@ function conditionOf(message: string): string {
 
 function textOf(message: string): string {
   const [line = ''] = message
-    .replace(/^(?:Error while (?:compiling|processing) statement: |Error running query: |(?:[\w$]+\.)+\w*Exception: )+/, '')
-    .replace(/^FAILED: /, '')
+    .replace(PREFIXES, '')
+    // Spark says the condition twice, around the exception's name.
+    .replace(/^(\[[A-Z0-9_.]+\] )(?:[\w$]+\.)+\w*Exception:\s*(?:\[[A-Z0-9_.]+\] )?/, '$1')
+    .trim()
     .split(/\n|== SQL|;?\s*SQLSTATE: |\tat /, 1)
   const text = line.trim().replace(/[.\s]+$/, '')
   return text.length > MAX_SUMMARY ? `${text.slice(0, MAX_SUMMARY)}…` : text
 }
+
+const PREFIXES =
+  /^(?:Error while (?:compiling|processing) statement: |Error running query: |(?:[\w$]+\.)+\w*Exception: |FAILED: )+/

