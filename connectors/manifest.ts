@@ -4,12 +4,22 @@
  */
 import type { LogicalType } from './logical-type.ts'
 
+/** A type with what is inside of it. Names of struct fields are matched without regard to case. */
+export type ForeignShape =
+  /** `pad`: a `char(n)`, shown with blanks up to n characters. `cut`: shown with n characters at most (`char(n)`, `varchar(n)`). */
+  | { readonly kind: 'value'; readonly type: LogicalType; readonly pad?: number; readonly cut?: number }
+  | { readonly kind: 'list'; readonly item: ForeignShape }
+  | { readonly kind: 'map'; readonly key: ForeignShape; readonly value: ForeignShape }
+  | { readonly kind: 'struct'; readonly fields: readonly { readonly name: string; readonly shape: ForeignShape }[] }
+  | { readonly kind: 'union'; readonly branches: readonly ForeignShape[] }
+
 export type ForeignColumn = {
   readonly name: string
   /** The owner's own spelling, such as `array<string>` or `decimal(12,2)`. */
   readonly sourceType: string
-  /** Null: nested, or of a type that has no logical type; carried as JSON text where it is carried. */
+  /** Null: nested, carried as JSON text where it is carried; or, without a `shape`, a type that nothing here holds. */
   readonly type: LogicalType | null
+  readonly shape: ForeignShape | null
   readonly comment?: string
 }
 
@@ -23,6 +33,11 @@ export type ForeignFile = {
   readonly rows: number
   /** `position`: its columns are the table's in order, whatever it names them (Hive's `_col0`, `_col1`, …). */
   readonly matchedBy: 'name' | 'position'
+  /**
+   * What the file calls the table's columns, in their order, null where it lacks one. Absent: the columns' own names, or those that
+   * Hive gives by position.
+   */
+  readonly names?: readonly (string | null)[]
 }
 
 /** How the owner finds the columns of its files. */
@@ -37,7 +52,7 @@ export type ForeignPlace = {
   readonly values: readonly (string | null)[]
   /** As the catalogue spells it: `s3a://bucket/key`, `file:/path`, `hdfs://…`. */
   readonly location: string
-  /** The partition's own columns, where they differ from the table's: others are null in it. */
+  /** The partition's own columns, where they differ from the table's: its first is the table's first; the table's further ones are null. */
   readonly columns?: readonly ForeignColumn[]
 }
 
