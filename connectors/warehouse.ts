@@ -51,6 +51,8 @@ export type TableProjection = {
   readonly format: 'parquet' | 'orc'
   /** Rises when the files' columns are no longer those of before with some appended. */
   readonly generation: number
+  /** What all of them lie below. */
+  readonly address: string
   readonly directories: readonly ProjectedDirectory[]
   /** To be recorded, and handed back by `registered`. Printable ASCII without quotes that need escaping but `"`. */
   readonly state: string
@@ -83,8 +85,9 @@ export type TableRegistration = {
 }
 
 /**
- * How an engine reads a table's files: one `from` item each, without alias, that shows every metadata column and every
- * physical column of the schema, with NULLs where a file lacks one. No files = a typed empty relation.
+ * How an engine reads a table's files: one `from` item each (a name, or a query in parentheses; an alias is put behind it), that
+ * shows every metadata column and every physical column of the schema, with NULLs where a file lacks one. No files = a typed
+ * empty relation.
  */
 export type TableScans = {
   readonly base: string

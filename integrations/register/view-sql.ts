@@ -99,14 +99,14 @@ function historySql(table: RelationShape, names: Naming, scans: TableScans): str
   return lines(
     `select\n  ${rows([...names.metadata, ...names.values])}`,
     'from (',
-    indent(`select ${list(row)}\nfrom ${scans.base}\nunion all\nselect ${list(row)}\nfrom ${scans.changes}${where.join('')}`),
+    indent(`select ${list(row)}\nfrom ${scans.base} s\nunion all\nselect ${list(row)}\nfrom ${scans.changes} s${where.join('')}`),
     ') h',
   )
 }
 
 /** Change rows that count: above the boundary. Truncates are kept apart, in `floorSql`. */
 function changeRows(table: RelationShape, names: Naming, scans: TableScans, select: readonly string[]): string {
-  return lines(`select ${list(select)}`, `from ${scans.changes}`, `where ${counting(table, names, `${names.op} <> 't'`)}`)
+  return lines(`select ${list(select)}`, `from ${scans.changes} s`, `where ${counting(table, names, `${names.op} <> 't'`)}`)
 }
 
 const counting = (table: RelationShape, names: Naming, condition: string): string =>
@@ -116,7 +116,7 @@ const counting = (table: RelationShape, names: Naming, condition: string): strin
 function floorSql(table: RelationShape, names: Naming, scans: TableScans): string {
   return lines(
     `select max(${names.position}) as ${names.floor}`,
-    `from ${scans.changes}`,
+    `from ${scans.changes} s`,
     `where ${counting(table, names, `${names.op} = 't'`)}`,
   )
 }
@@ -187,7 +187,7 @@ function addedSql(table: RelationShape, names: Naming, scans: TableScans): strin
   return lines(
     `select\n  ${rows(names.values)}`,
     'from (',
-    indent(lines(`select ${list(names.row)}`, `from ${scans.base}`, 'union all', changeRows(table, names, scans, names.row))),
+    indent(lines(`select ${list(names.row)}`, `from ${scans.base} s`, 'union all', changeRows(table, names, scans, names.row))),
     ') a',
   )
 }
@@ -227,7 +227,7 @@ function bagSql(table: RelationShape, names: Naming, scans: TableScans): string 
 function standingRows(table: RelationShape, names: Naming, scans: TableScans, row: readonly string[]): readonly string[] {
   return [
     'from (',
-    indent(lines(`select ${list(row)}`, `from ${scans.base}`, 'union all', changeRows(table, names, scans, row))),
+    indent(lines(`select ${list(row)}`, `from ${scans.base} s`, 'union all', changeRows(table, names, scans, row))),
     ') a',
     'cross join (',
     indent(floorSql(table, names, scans)),

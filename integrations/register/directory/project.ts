@@ -83,10 +83,11 @@ async function projectTable(
     }),
     ...state.changes.map((each) => shownDirectory('changes', each)),
   ]
+  const address = store.address(directoryKey(place, table.table, '')).replace(/\/$/, '')
   function shownDirectory(part: ProjectedDirectory['part'], { name, files, rows }: Written): ProjectedDirectory {
     return { part, name, files, rows, address: store.address(directoryKey(place, table.table, name)) }
   }
-  return { state, projected: { format, generation: plan.generation, directories, state: encodeState(state) } }
+  return { state, projected: { format, generation: plan.generation, address, directories, state: encodeState(state) } }
 }
 
 /** Whether the directories of changes hold as many rows as the log says. */

@@ -7,15 +7,15 @@ from (
     select a."_op", a."_position", cast("id" as BIGINT) as "id", "branch" as "branch", cast("amount" as DECIMAL(12,2)) as "Amount ""net""", case when "_position" < '0001-0000000000000007-00000000' and "_op" not in ('t') then 'it''s \ new' else "gone_2" end as "state", timezone('UTC', "due") as "due", "seen" as "seen"
     from (
       select "_op", "_position", "id", "branch", "amount", "gone_2", "due", "seen"
-      from loan_base
+      from loan_base s
       union all
       select "_op", "_position", "id", "branch", "amount", "gone_2", "due", "seen"
-      from loan_change_files
+      from loan_change_files s
       where "_position" > '0001-0000000000000005-00000000' and "_op" <> 't'
     ) a
     cross join (
       select max("_position") as "_floor"
-      from loan_change_files
+      from loan_change_files s
       where "_position" > '0001-0000000000000005-00000000' and "_op" = 't'
     ) f
     where (f."_floor" is null or a."_position" > f."_floor")

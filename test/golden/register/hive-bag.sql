@@ -7,15 +7,15 @@ from (
     select a.`_op`, a.`_position`, CAST(`id` AS BIGINT) as `id`, CAST(`branch` AS STRING) as `branch`, CAST(`amount` AS DECIMAL(12,2)) as `Amount "net"`, case when `_position` < '0001-0000000000000007-00000000' and `_op` not in ('t') then CAST('it\'s \\ new' AS STRING) else CAST(`gone_2` AS STRING) end as `state`, CAST(`due` AS TIMESTAMP) as `due`, CAST(`seen` AS TIMESTAMP) as `seen`
     from (
       select `_op`, `_position`, `id`, `branch`, `amount`, `gone_2`, `due`, `seen`
-      from loan_base
+      from loan_base s
       union all
       select `_op`, `_position`, `id`, `branch`, `amount`, `gone_2`, `due`, `seen`
-      from loan_change_files
+      from loan_change_files s
       where `_position` > '0001-0000000000000005-00000000' and `_op` <> 't'
     ) a
     cross join (
       select max(`_position`) as `_floor`
-      from loan_change_files
+      from loan_change_files s
       where `_position` > '0001-0000000000000005-00000000' and `_op` = 't'
     ) f
     where (f.`_floor` is null or a.`_position` > f.`_floor`)

@@ -11,8 +11,8 @@ select
   CAST(`seen` AS TIMESTAMP) as `seen`
 from (
   select `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `branch`, `amount`, `gone_2`, `due`, `seen`
-  from loan_base
+  from loan_base s
   union all
   select `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `branch`, `amount`, `gone_2`, `due`, `seen`
-  from loan_change_files
+  from loan_change_files s
 ) h

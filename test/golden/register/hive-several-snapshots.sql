@@ -9,15 +9,15 @@ from (
   select a.`_op`, a.`_position`, a.`id`, a.`branch`, a.`amount`, a.`gone_2`, a.`due`, a.`seen`, row_number() over (partition by a.`branch`, a.`id` order by a.`_position` desc) as `_rank`
   from (
     select `_op`, `_position`, `id`, `branch`, `amount`, `gone_2`, `due`, `seen`
-    from loan_base
+    from loan_base s
     union all
     select `_op`, `_position`, `id`, `branch`, `amount`, `gone_2`, `due`, `seen`
-    from loan_change_files
+    from loan_change_files s
     where `_position` > '0001-0000000000000005-00000000' and `_op` <> 't'
   ) a
   cross join (
     select max(`_position`) as `_floor`
-    from loan_change_files
+    from loan_change_files s
     where `_position` > '0001-0000000000000005-00000000' and `_op` = 't'
   ) f
   where (f.`_floor` is null or a.`_position` > f.`_floor`)

@@ -7,15 +7,15 @@ from (
     select a."_op", a."_position", "id" as "id", "branch" as "branch", "amount" as "Amount ""net""", case when "_position" < '0001-0000000000000007-00000000' and "_op" not in ('t') then CAST('it''s \\ new' AS VARCHAR) else "gone_2" end as "state", "due" as "due", "seen" as "seen"
     from (
       select "_op", "_position", "id", "branch", "amount", "gone_2", "due", "seen"
-      from loan_base
+      from loan_base s
       union all
       select "_op", "_position", "id", "branch", "amount", "gone_2", "due", "seen"
-      from loan_change_files
+      from loan_change_files s
       where "_position" > '0001-0000000000000005-00000000' and "_op" <> 't'
     ) a
     cross join (
       select max("_position") as "_floor"
-      from loan_change_files
+      from loan_change_files s
       where "_position" > '0001-0000000000000005-00000000' and "_op" = 't'
     ) f
     where (f."_floor" is null or a."_position" > f."_floor")
