@@ -25,8 +25,8 @@ export async function openReader(
   const { columns, where, badValues, exchange } = request
   if (exchange === undefined)
     throw new ConnectorError('INTERNAL', `${subject} is read through files, and no place for them was given`)
-  const rows: UnloadRows = { from, columns, where }
-  const plan = await planUnload(client, { subject, rows, policies }, signal)
+  const planned = await planUnload(client, { subject, rows: { from, columns, where }, policies }, signal)
+  const { plan } = planned
   let read = false
   let done = 0
   let total = 0
@@ -40,7 +40,7 @@ export async function openReader(
       if (read) throw new ConnectorError('INTERNAL', `${subject} was read twice`)
       read = true
       abort.throwIfAborted()
-      const files = await unloadFiles(client, plan, { rows, place: await place(abort) }, abort)
+      const files = await unloadFiles(client, planned, { place: await place(abort) }, abort)
       total = files.reduce((sum, { size }) => sum + size, 0)
       for (const file of files) {
         let count = 0

@@ -51,7 +51,7 @@ export function openSnowflakeTables({ open, policies, stage }: SnowflakeTablesOp
       const relation = await findRelation(client, table, signal)
       if (relation === null) return null
       const rows = { from: { relation: relationSql(relation) }, columns: null, where: null }
-      const plan = await planUnload(client, { subject: `Table "${relationText(relation)}"`, rows, policies }, signal)
+      const { plan } = await planUnload(client, { subject: `Table "${relationText(relation)}"`, rows, policies }, signal)
       return plan.columns.map(({ column }) => column)
     },
     openReader: async (request, signal) => {

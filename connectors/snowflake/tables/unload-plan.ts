@@ -37,7 +37,12 @@ export function unloadPlan(subject: string, columns: readonly SnowflakeColumn[],
   const taken = new Set<string>()
   const planned = columns.map((column): UnloadColumn => {
     const form = formOf(subject, column, policies)
-    return { ...form, alias: uniqueName(column.name.toLowerCase(), taken), column: transferColumn(column, form.type) }
+    const name = ownName(column.name, columns)
+    return {
+      ...form,
+      alias: uniqueName(column.name.toLowerCase(), taken),
+      column: transferColumn({ ...column, name }, form.type),
+    }
   })
   const cases = planned.flatMap(({ bad }, index) => (bad === null ? [] : [`WHEN ${bad.condition} THEN ${index + 1}`]))
   const marker =
@@ -45,6 +50,31 @@ export function unloadPlan(subject: string, columns: readonly SnowflakeColumn[],
       ? null
       : { alias: uniqueName('portage_bad', taken), expression: `CAST(CASE ${cases.join(' ')} END AS NUMBER(38,0))` }
   return { columns: planned, marker }
+}
+
+/** Names written without quotes are stored in upper case: outside they are what people wrote. Two that differ in case stay apart. */
+function ownName(name: string, columns: readonly SnowflakeColumn[]): string {
+  const lower = name.toLowerCase()
+  return name !== name.toUpperCase() || columns.some((other) => other.name === lower) ? name : lower
+}
+
+/**
+ * The columns asked for, by their stored names: as written, else the only one that differs in case alone. Throws `SCHEMA` for one that
+ * is not there.
+ */
+export function wantedColumns(
+  subject: string,
+  present: readonly SnowflakeColumn[],
+  wanted: readonly string[],
+): readonly string[] {
+  const found = wanted.map((name) => {
+    const alike = present.filter((column) => column.name.toUpperCase() === name.toUpperCase())
+    return (alike.find((column) => column.name === name) ?? (alike.length === 1 ? alike[0] : undefined))?.name ?? null
+  })
+  const absent = wanted.filter((_, index) => found[index] === null)
+  if (absent.length === 0) return found.flatMap((name) => name ?? [])
+  const names = present.map(({ name }) => ownName(name, present)).join(', ')
+  throw new ConnectorError('SCHEMA', `${subject} has no column ${absent.map((name) => `"${name}"`).join(', ')}; it has ${names}`)
 }
 
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`

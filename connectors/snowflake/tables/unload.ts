@@ -5,7 +5,7 @@ import { ConnectorError } from '../../errors.ts'
 import type { ObjectStore, RegisteredFile } from '../../ports.ts'
 import type { SnowflakeClient } from '../client.ts'
 import { type FoundObject, manifestOf, objectOf } from './unload-manifest.ts'
-import { quoted, type UnloadPlan, unloadPlan } from './unload-plan.ts'
+import { quoted, type UnloadPlan, unloadPlan, wantedColumns } from './unload-plan.ts'
 import type { UnloadPolicies } from './unload-policy.ts'
 import { copySql, describeSql, type UnloadRows, unloadSelect } from './unload-sql.ts'
 
@@ -28,14 +28,20 @@ const MAX_FILE_BYTES = 256 * 1024 ** 2
 /** Snowflake's directory of NULL. */
 const NULL_PARTITION = '_NULL_'
 
-/** Columns and casts of the rows. Throws `NOT_FOUND`, `PRIVILEGE`, `STATEMENT`, `UNSUPPORTED`. */
+/** What to unload, by stored names, and how. */
+export type PlannedUnload = { readonly rows: UnloadRows; readonly plan: UnloadPlan }
+
+/** `rows.columns` as people write them. Throws `NOT_FOUND`, `PRIVILEGE`, `SCHEMA`, `STATEMENT`, `UNSUPPORTED`. */
 export async function planUnload(
   client: SnowflakeClient,
   { subject, rows, policies }: { readonly subject: string; readonly rows: UnloadRows; readonly policies: UnloadPolicies },
   signal: AbortSignal,
-): Promise<UnloadPlan> {
-  const { columns } = await client.run(describeSql(rows), { signal, repeatable: true })
-  return unloadPlan(subject, columns, policies)
+): Promise<PlannedUnload> {
+  const { columns } = await client.run(describeSql({ ...rows, columns: null }), { signal, repeatable: true })
+  if (rows.columns === null) return { rows, plan: unloadPlan(subject, columns, policies) }
+  const names = wantedColumns(subject, columns, rows.columns)
+  const wanted = names.flatMap((name) => columns.find((column) => column.name === name) ?? [])
+  return { rows: { ...rows, columns: names }, plan: unloadPlan(subject, wanted, policies) }
 }
 
 /**
@@ -46,8 +52,8 @@ export async function planUnload(
  */
 export async function unloadFiles(
   client: SnowflakeClient,
-  plan: UnloadPlan,
-  { rows, place, partitionBy }: { readonly rows: UnloadRows; readonly place: UnloadPlace; readonly partitionBy?: string },
+  { plan, rows }: PlannedUnload,
+  { place, partitionBy }: { readonly place: UnloadPlace; readonly partitionBy?: string },
   signal: AbortSignal,
 ): Promise<readonly UnloadedFile[]> {
   const { location, store, prefix } = place

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { typeName } from '../../../connectors/logical-type.ts'
 import type { SnowflakeColumn } from '../../../connectors/snowflake/client.ts'
-import { unloadPlan } from '../../../connectors/snowflake/tables/unload-plan.ts'
+import { unloadPlan, wantedColumns } from '../../../connectors/snowflake/tables/unload-plan.ts'
 import { DEFAULT_POLICIES, type UnloadPolicies, unloadPolicies } from '../../../connectors/snowflake/tables/unload-policy.ts'
 import { copySql, describeSql, unloadSelect } from '../../../connectors/snowflake/tables/unload-sql.ts'
 import { stageSql, stageUrl } from '../../../connectors/snowflake/tables/unload-stage.ts'
@@ -70,34 +70,39 @@ test('every type has a logical type; policies change it by name', () => {
       ]),
     )
   expect(types({})).toEqual({
-    ID: 'decimal(38,0)',
+    id: 'decimal(38,0)',
     Small: 'int16',
-    MEDIUM: 'int32',
-    BIG: 'int64',
-    AMOUNT: 'decimal(12,2)',
-    RATIO: 'float64',
+    medium: 'int32',
+    big: 'int64',
+    amount: 'decimal(12,2)',
+    ratio: 'float64',
     NAME: 'utf8',
     name: 'utf8',
     'Odd "name"': 'utf8',
-    OK: 'bool',
-    DAY: 'date',
-    AT: 'utf8(time)',
-    WALL: 'timestamp(us)',
-    WALL_6: 'timestamp(us)',
-    INSTANT: 'timestamp(us,UTC)',
-    ZONED: 'timestamp(us,UTC)',
-    DOC: 'utf8(json)',
-    LIST: 'utf8(json)',
-    RECORD: 'utf8(json)',
-    BYTES: 'binary',
+    ok: 'bool',
+    day: 'date',
+    at: 'utf8(time)',
+    wall: 'timestamp(us)',
+    wall_6: 'timestamp(us)',
+    instant: 'timestamp(us,UTC)',
+    zoned: 'timestamp(us,UTC)',
+    doc: 'utf8(json)',
+    list: 'utf8(json)',
+    record: 'utf8(json)',
+    bytes: 'binary',
   })
   expect(types({ integers: 'int64', binary: 'hex', zoned: 'text', timestamps: 'milliseconds', time: 'text' })).toMatchObject({
-    ID: 'int64',
-    BYTES: 'utf8(hex)',
-    ZONED: 'utf8',
-    WALL: 'timestamp(us)',
-    AT: 'utf8',
+    id: 'int64',
+    bytes: 'utf8(hex)',
+    zoned: 'utf8',
+    wall: 'timestamp(us)',
+    at: 'utf8',
   })
+})
+
+test('columns are asked for as people write them', () => {
+  expect(wantedColumns('Table "X"', COLUMNS, ['id', 'Small', 'name', 'NAME'])).toEqual(['ID', 'Small', 'name', 'NAME'])
+  expect(() => wantedColumns('Table "X"', COLUMNS, ['id', 'nobody'])).toThrow('has no column "nobody"; it has id, Small, medium')
 })
 
 test('what no file can hold, and what would collide, is refused with the way out', () => {
