@@ -27,6 +27,8 @@ export type StripeContext = {
   /** Of the writer; null = UTC. */
   readonly zone: ZoneOffset | null
   readonly timestamps: TimestampMode
+  /** Of plain timestamps: what the writer's clock showed, or the instant at which it did. */
+  readonly clock: 'wall' | 'instant'
 }
 
 /** Bytes of one column in one batch, beyond which a batch ends early: its rows are large, not many. */

@@ -34,6 +34,11 @@ export type OrcReadOptions = {
    * with the full fraction.
    */
   readonly timestamps?: TimestampMode
+  /**
+   * A timestamp is a clock on the writer's wall (default, ORC's and Hive's meaning); or the instant at which that clock
+   * showed it (Spark's): the writer's zone is taken off. Of files written in UTC both are the same.
+   */
+  readonly clock?: 'wall' | 'instant'
   readonly signal?: AbortSignal
 }
 
@@ -186,7 +191,7 @@ async function* stripeRows(task: StripeTask): AsyncGenerator<RecordBatch> {
   const runs = skipping === null ? [{ from: 0, to: rows }] : groupRuns(skipping.groups, stride, rows)
   if (runs.length === 0) return
   const stream = await readStreams(task.readRange, stripe, columns)
-  const reader = decoding(() => stripeReaders(tail, stripe, columns, stream, options.timestamps ?? 'micros'))
+  const reader = decoding(() => stripeReaders(tail, stripe, columns, stream, options.timestamps ?? 'micros', options.clock))
   const batchRows = Math.max(1, options.batchRows ?? BATCH_ROWS)
   let at = 0
   for (const { from, to } of runs) {

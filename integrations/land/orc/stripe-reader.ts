@@ -113,6 +113,7 @@ export function stripeReaders(
   columns: ReadonlySet<number>,
   stream: (column: number, kind: number) => Uint8Array | null,
   timestamps: TimestampMode,
+  clock: 'wall' | 'instant' = 'wall',
 ): ColumnReader {
   const context: StripeContext = {
     compression: tail.compression,
@@ -122,6 +123,7 @@ export function stripeReaders(
     hybrid: tail.hybrid,
     zone: zoneOffset(stripe.footer.writerTimezone ?? ''),
     timestamps,
+    clock,
   }
   return columnReader(tail.root, context, columns)
 }

@@ -31,6 +31,7 @@ export class TimestampReader extends ColumnReader {
   readonly #hybrid: boolean
   readonly #zone: ZoneOffset | null
   readonly #epoch: number
+  readonly #wall: boolean
   #second = 0
   #nano = 0
 
@@ -40,6 +41,7 @@ export class TimestampReader extends ColumnReader {
     this.#nanos = integers(type, 'SECONDARY', context, { signed: false })
     this.#mode = context.timestamps
     this.#hybrid = context.hybrid
+    this.#wall = context.clock === 'wall'
     this.#zone = type.kind === TypeKind.TIMESTAMP_INSTANT ? null : context.zone
     // Midnight of 2015-01-01 on the writer's clock.
     this.#epoch = this.#zone === null ? EPOCH_SECONDS : EPOCH_SECONDS - this.#zone(EPOCH_SECONDS - this.#zone(EPOCH_SECONDS))
@@ -97,7 +99,7 @@ export class TimestampReader extends ColumnReader {
       second--
       nano += NANOS
     } else if (second < 0 && nano > 999_999) second--
-    if (this.#zone !== null) second += this.#zone(second)
+    if (this.#zone !== null && this.#wall) second += this.#zone(second)
     if (this.#hybrid) second = prolepticSeconds(second)
     if (second > MAX_SECONDS || second < -MAX_SECONDS) throw damaged(`column "${this.type.path}"`, 'a timestamp is out of range')
     this.#second = second
