@@ -7,10 +7,11 @@ import { UsageError } from '../exit-codes.ts'
 import type { Session } from '../session.ts'
 import { parseAddress } from './address.ts'
 import { connectionsWith } from './connections.ts'
+import { DEFAULT_INTEGRATION, prefixOf } from './lake-place.ts'
 import type { TransferOptions } from './options.ts'
 
-/** Below it lies what systems handed out and nobody has cleared away yet. */
-export const EXCHANGE_PREFIX = '_unload/'
+/** Below it, in the lake's prefix, lies what systems handed out and nobody has cleared away yet. */
+const EXCHANGE_DIRECTORY = '_unload/'
 
 const GROUP_ROWS = 16_384
 const CLEARING_MS = 60_000
@@ -18,12 +19,14 @@ const CLEARING_MS = 60_000
 /** The place of this transfer alone; `closing` clears it away again, as well as it can. Throws `UsageError` when no bucket is named. */
 export async function openExchange(
   session: Session,
-  options: Pick<TransferOptions, 'from' | 'to' | 'via'>,
+  options: Pick<TransferOptions, 'from' | 'to' | 'via' | 'prefix'>,
   closing: AsyncDisposableStack,
 ): Promise<Exchange> {
   const { environment } = session
-  const store = closing.use(await bucketFor(session, options))
-  const prefix = `${EXCHANGE_PREFIX}${environment
+  const bucket = await bucketFor(session, options)
+  const store = closing.use(bucket.store)
+  const lake = options.prefix ?? prefixOf(session.configuration.integrations, bucket.name, DEFAULT_INTEGRATION)
+  const prefix = `${exchangePrefix(lake)}${environment
     .now()
     .toISOString()
     .replace(/[-:]|\.\d+Z$/g, '')}-${randomUUID()}/`
@@ -42,6 +45,8 @@ export async function openExchange(
       readParquetColumns(objectBuffer(store, key, size, signal), key, columns, { groupRows: GROUP_ROWS, signal }),
   }
 }
+
+export const exchangePrefix = (lake: string): string => `${lake === '' ? '' : `${lake}/`}${EXCHANGE_DIRECTORY}`
 
 async function clear(store: ObjectStore, prefix: string): Promise<void> {
   const signal = AbortSignal.timeout(CLEARING_MS)
@@ -63,12 +68,12 @@ async function bucketFor(
   for (const name of via === null ? [...(first === null ? [] : [first]), ...names.filter((each) => each !== first)] : [via]) {
     const store = await session.opener.store(name)
     const isBucket = store.address('x').startsWith('s3://')
-    if (isBucket && (name === via || name === first)) return store
+    if (isBucket && (name === via || name === first)) return { name, store }
     await store[Symbol.asyncDispose]()
     if (isBucket) buckets.push(name)
   }
   const [only, ...others] = buckets
-  if (only !== undefined && others.length === 0) return session.opener.store(only)
+  if (only !== undefined && others.length === 0) return { name: only, store: await session.opener.store(only) }
   const connection = from.split(':')[0]
   throw new UsageError(
     via === null

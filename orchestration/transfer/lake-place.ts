@@ -49,7 +49,7 @@ export function lakeTable(
 }
 
 /** Where the integration of that name lies; else where the others of that lake do. */
-function prefixOf(integrations: Configuration['integrations'], connection: string, integration: string): string {
+export function prefixOf(integrations: Configuration['integrations'], connection: string, integration: string): string {
   const here = integrations.filter(({ lake }) => lake.connection === connection)
   const own = here.find(({ name }) => name === integration)
   const prefixes = [...new Set(here.map(({ lake }) => lake.prefix))]
