@@ -100,6 +100,8 @@ export type TableScans = {
 export type RelationSql = {
   readonly current: string
   readonly changes: string
+  /** Columns of the current relation, in their order; history has the metadata columns before them. */
+  readonly columns: readonly string[]
   /** The source's comments by relation column. */
   readonly comments: ReadonlyMap<string, string>
 }

@@ -22,6 +22,7 @@ export function relationSql(table: RelationShape, dialect: Dialect, scans: Table
   return {
     current: newestBaseSql(table, names, scans),
     changes: historySql(table, names, scans),
+    columns: relationColumns(table.schema).map(({ name }) => name),
     comments: comments(table.schema),
   }
 }
