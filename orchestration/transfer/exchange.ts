@@ -59,7 +59,7 @@ async function clear(store: ObjectStore, prefix: string): Promise<void> {
 async function bucketFor(
   session: Session,
   { from, to, via }: Pick<TransferOptions, 'from' | 'to' | 'via'>,
-): Promise<ObjectStore> {
+): Promise<{ readonly name: string; readonly store: ObjectStore }> {
   const names = await connectionsWith(session.configuration, 'openStore')
   const target = parseAddress(to)
   const first = target.kind === 'table' && names.includes(target.connection) ? target.connection : null
