@@ -15,17 +15,16 @@ export class FloatRange {
     this.#width = width
   }
 
-  /** `text` is the float's canonical text, its bits as hex. */
-  add(text: RowText, sign: 1 | -1): void {
-    const { bytes, length } = text
-    if (length === 2) return
+  /** `text[start, end)` is the float's canonical text, its bits as hex. */
+  add({ bytes }: RowText, start: number, end: number, sign: 1 | -1): void {
+    if (end - start === 2) return
     this.count += sign
-    if (bytes[0] === NAN) {
+    if (bytes[start] === NAN) {
       this.nans += sign
       return
     }
     for (let i = 0; i < this.#width; i++) {
-      this.#view.setUint8(i, (digit(bytes[2 * i] as number) << 4) | digit(bytes[2 * i + 1] as number))
+      this.#view.setUint8(i, (digit(bytes[start + 2 * i] as number) << 4) | digit(bytes[start + 2 * i + 1] as number))
     }
     const value = this.#width === 4 ? this.#view.getFloat32(0) : this.#view.getFloat64(0)
     if (this.min === null || value < this.min) this.min = value

@@ -56,11 +56,18 @@ export function lakeView(
   return { view: { compared, base: files.filter(({ rows }) => rows > 0), changes: recent, boundary, until } }
 }
 
+/** Rows of its files, whether or not they count. */
+export function rowsIn({ base, changes }: Pick<LakeView, 'base' | 'changes'>): number {
+  return [...base, ...changes].reduce((sum, { rows }) => sum + rows, 0)
+}
+
 export type LakeScan = {
   readonly store: ObjectStore
   readonly view: LakeView
   /** Rows changed at or after it are late (`SeenRows.isLate`). */
   readonly lateFrom?: Position
+  /** The sink looks at no key: it is given any. */
+  readonly keyless?: boolean
   /** A file that cannot be read is told and its rows are missing; without it the scan fails. */
   readonly onProblem: (problem: FileProblem) => void
   readonly onRows?: (rows: number) => void
@@ -172,6 +179,7 @@ class LakeReader {
     const { columns, key, bag } = this.#scan.view.compared
     const isChange = file.part === 'changes'
     const keyDigest = new KeyDigest(key)
+    const isKeyless = this.#scan.keyless === true && this.#slice === null && (bag || this.#newest?.size === 0)
     let read = 0
     let strays = 0
     const [lowest, highest] = [positionWords(file.minPosition), positionWords(file.maxPosition)]
@@ -191,7 +199,7 @@ class LakeReader {
         if (!counts || (floor !== null && comparePositions(this.#position, 0, floor, 0) < 0)) continue
         const op = opAt(ops, row)
         if (op === OP.truncate) continue
-        const words = keyDigest.of(cells, row)
+        const words = isKeyless ? keyDigest.words : keyDigest.of(cells, row)
         if (bag) {
           sink(seen, row, words, op === OP.delete ? -1 : 1)
           continue

@@ -17,12 +17,20 @@ export type SeenRows = {
 /** `key`: the four words of the MD5 of the row's key, valid during the call. `sign`: −1 takes an equal row of a bag away. */
 export type RowSink = (rows: SeenRows, row: number, key: Int32Array, sign: 1 | -1) => void
 
-/** Renders some of a row's cells. */
-export function render(cells: readonly CellWriter[], indexes: readonly number[], row: number, out: RowText): void {
+/** Renders some of a row's cells; `spans`: told where each begins and ends, two numbers per cell. */
+export function render(
+  cells: readonly CellWriter[],
+  indexes: readonly number[],
+  row: number,
+  out: RowText,
+  spans?: Int32Array,
+): void {
   out.reset()
   for (let i = 0; i < indexes.length; i++) {
     if (i > 0) out.separator()
+    if (spans !== undefined) spans[2 * i] = out.length
     ;(cells[indexes[i] as number] as CellWriter)(row, out)
+    if (spans !== undefined) spans[2 * i + 1] = out.length
   }
 }
 
@@ -38,7 +46,7 @@ export class KeyDigest {
 
   of(cells: readonly CellWriter[], row: number): Int32Array {
     render(cells, this.#key, row, this.#text)
-    md5(this.#text.bytes, 0, this.#text.length)
+    md5(this.#text)
     this.words.set(digest)
     return this.words
   }

@@ -3,6 +3,7 @@
  * U+001F is `\u`, NULL is `\N`. Written into one buffer, without strings for the common values: millions of rows pass here.
  */
 import { dateText, decimalText, timestampText } from '../types/canonical-text.ts'
+import { type DigestInput, PADDING_BYTES } from './md5.ts'
 
 const SEPARATOR = 0x1f
 const BACKSLASH = 0x5c
@@ -18,8 +19,9 @@ const NO_DAY = -0x8000_0000
 const POWERS = Array.from({ length: 16 }, (_, power) => 10 ** power)
 
 /** One row's text under construction: `bytes[0, length)`. */
-export class RowText {
+export class RowText implements DigestInput {
   bytes = new Uint8Array(4096)
+  words = new Int32Array(this.bytes.buffer)
   length = 0
   /** Dates that were rendered lately, by their lower bits: a row has several, and its neighbours the same. */
   readonly #days = new Int32Array(DATE_SLOTS).fill(NO_DAY)
@@ -169,6 +171,16 @@ export class RowText {
     this.length = at
   }
 
+  /** Bytes of another text, as they are. */
+  copy(from: RowText, start: number, end: number): void {
+    this.#reserve(end - start)
+    const { bytes } = this
+    const source = from.bytes
+    let at = this.length
+    for (let i = start; i < end; i++) bytes[at++] = source[i] as number
+    this.length = at
+  }
+
   #ascii(text: string): void {
     this.#reserve(text.length)
     for (let i = 0; i < text.length; i++) this.bytes[this.length++] = text.charCodeAt(i)
@@ -187,11 +199,12 @@ export class RowText {
   }
 
   #reserve(more: number): void {
-    const needed = this.length + more
+    const needed = this.length + more + PADDING_BYTES
     if (needed <= this.bytes.length) return
-    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2))
+    const grown = new Uint8Array((Math.max(needed, this.bytes.length * 2) + 3) & ~3)
     grown.set(this.bytes.subarray(0, this.length))
     this.bytes = grown
+    this.words = new Int32Array(grown.buffer)
   }
 }
 

@@ -19,42 +19,72 @@ export type SideSums = {
 /** Columns that are summed together; `key`: what buckets are made of, where that is not the table's key. */
 export type ColumnList = { readonly indexes: readonly number[]; readonly key?: readonly number[] }
 
-/** Sums of several column lists at once, and the ranges of the float columns. */
+/** Neighbours among the rendered columns, which stand in the row's text together. */
+type Run = { readonly first: number; readonly last: number }
+
+/** Sums of several column lists at once, and the ranges of the float columns. Every column is rendered once. */
 export function sumRows(
   compared: ComparedTable,
   options: { readonly lists: readonly ColumnList[]; readonly digits: number; readonly wanted: KeyTest },
 ): { readonly sink: RowSink; readonly result: () => SideSums } {
-  const { lists, digits, wanted } = options
-  const counters = lists.map(() => new BucketCounter(digits))
+  const { digits, wanted } = options
   const text = new RowText()
+  const part = new RowText()
   const floats = compared.columns.flatMap((column, index) =>
     column.float ? [{ index, name: column.name, range: new FloatRange(column.type.kind === 'float32' ? 4 : 8) }] : [],
   )
+  const asked = new Set([...options.lists.flatMap(({ indexes }) => indexes), ...floats.map(({ index }) => index)])
+  const rendered = compared.columns.flatMap((_, index) => (asked.has(index) ? [index] : []))
+  const spans = new Int32Array(2 * rendered.length)
+  const ranges = floats.map(({ index, range }) => ({ place: rendered.indexOf(index), range }))
+  const lists = options.lists.map(({ indexes, key }) => ({
+    counter: new BucketCounter(digits),
+    runs: runsOf(indexes, rendered),
+    key: digits === 0 ? null : (key ?? null),
+  }))
   const sink: RowSink = ({ cells }, row, key, sign) => {
     if (!wanted(key)) return
     const keyWord = swapped(key[0] as number)
-    for (let list = 0; list < lists.length; list++) {
-      const { indexes, key: own } = lists[list] as ColumnList
+    render(cells, rendered, row, text, spans)
+    for (const { place, range } of ranges) range.add(text, spans[2 * place] as number, spans[2 * place + 1] as number, sign)
+    for (const { counter, runs, key: own } of lists) {
       let word = keyWord
-      if (own !== undefined) {
-        render(cells, own, row, text)
-        md5(text.bytes, 0, text.length)
+      if (own !== null) {
+        render(cells, own, row, part)
+        md5(part)
         word = swapped(digest[0] as number)
       }
-      render(cells, indexes, row, text)
-      md5(text.bytes, 0, text.length)
-      counters[list]?.add(word, leadingHigh(), leadingLow(), sign)
-    }
-    for (const { index, range } of floats) {
-      render(cells, [index], row, text)
-      range.add(text, sign)
+      md5(runs === null ? text : joined(text, spans, runs, part))
+      counter.add(word, leadingHigh(), leadingLow(), sign)
     }
   }
   const result = () => ({
-    sums: counters.map((counter) => counter.sums()),
+    sums: lists.map(({ counter }) => counter.sums()),
     floats: new Map(floats.map(({ name, range }) => [name, range])),
   })
   return { sink, result }
+}
+
+/** Null: all that is rendered. */
+function runsOf(indexes: readonly number[], rendered: readonly number[]): readonly Run[] | null {
+  if (indexes.length === rendered.length) return null
+  const runs: { first: number; last: number }[] = []
+  for (const place of indexes.map((index) => rendered.indexOf(index))) {
+    const newest = runs.at(-1)
+    if (newest !== undefined && newest.last === place - 1) newest.last = place
+    else runs.push({ first: place, last: place })
+  }
+  return runs
+}
+
+function joined(text: RowText, spans: Int32Array, runs: readonly Run[], out: RowText): RowText {
+  out.reset()
+  for (let i = 0; i < runs.length; i++) {
+    const { first, last } = runs[i] as Run
+    if (i > 0) out.separator()
+    out.copy(text, spans[2 * first] as number, spans[2 * last + 1] as number)
+  }
+  return out
 }
 
 /** The fingerprint of one row: the leading 60 bits of its MD5 as hex. */
@@ -84,7 +114,7 @@ export function printRows(
       prints.set(name, known)
     }
     render(cells, indexes, row, text)
-    md5(text.bytes, 0, text.length)
+    md5(text)
     const print = leadingHigh().toString(16).padStart(8, '0') + leadingLow().toString(16).padStart(8, '0')
     const count = (known.get(print) ?? 0) + sign
     if (count === 0) known.delete(print)

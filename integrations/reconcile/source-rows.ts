@@ -16,6 +16,8 @@ export type SourceScan = {
   readonly readers: number
   /** Hex prefixes of the keys' MD5 that are wanted; absent: every row. The sink may be given more. */
   readonly prefixes?: readonly string[]
+  /** The sink looks at no key: it is given any. */
+  readonly keyless?: boolean
   readonly onRows?: (rows: number) => void
 }
 
@@ -31,7 +33,9 @@ export async function scanSource(scan: SourceScan, sink: RowSink, signal: AbortS
     for await (const batch of source.readChunk(request, stop)) {
       try {
         const seen = seenRows(compared, batch)
-        for (let row = 0; row < batch.batch.numRows; row++) sink(seen, row, keyDigest.of(seen.cells, row), 1)
+        for (let row = 0; row < batch.batch.numRows; row++) {
+          sink(seen, row, scan.keyless === true ? keyDigest.words : keyDigest.of(seen.cells, row), 1)
+        }
         scan.onRows?.(batch.batch.numRows)
       } finally {
         batch.release()

@@ -1,6 +1,6 @@
 /**
- * One table on its way through the comparison, a step per moment: checksums of everything; fingerprints of what differs; the rows
- * themselves, at one more moment. Only a row that differs at two moments, and did not change in between, is reported: the lake may
+ * One table on its way through the comparison, a step per moment: one checksum of everything, or one per bucket; fingerprints of what
+ * differs; the rows themselves, at one more moment. Only a row that differs at two moments, and did not change in between, is reported: the lake may
  * hold a large value that was read again later than the change it belongs to.
  */
 import type { Position, SourceTable, TableName } from '../../connectors/change.ts'
@@ -14,7 +14,7 @@ import { asEnginesCompare, type ComparedTable, comparedTable } from './compared-
 import { differenceOf, differingKeys, type RowDifference } from './drill-down.ts'
 import { checkBytes, checkFiles, filesOf } from './file-check.ts'
 import type { FloatRange } from './float-range.ts'
-import { type FileProblem, type LakeView, lakeView, scanLake } from './lake-rows.ts'
+import { type FileProblem, type LakeView, lakeView, rowsIn, scanLake } from './lake-rows.ts'
 import {
   type ColumnList,
   collectRows,
@@ -48,6 +48,8 @@ export type WorkOptions = {
   readonly onRows: (side: 'source' | 'lake', rows: number) => void
 }
 
+/** Larger tables are compared as a whole first: where a row belongs is asked only when they differ. It costs each side a digest per row. */
+const MIN_WHOLE_ROWS = 20_000
 /** Keys whose fingerprints are held, and keys whose rows are. */
 const MAX_PRINTS = 200_000
 const MAX_ROWS = 1_000
@@ -70,7 +72,8 @@ export type LakeSums = {
 }
 
 type Phase =
-  | { readonly kind: 'sums' }
+  /** `buckets`: the table as a whole differed a moment ago. */
+  | { readonly kind: 'sums'; readonly buckets: boolean }
   | { readonly kind: 'prints'; readonly buckets: readonly string[]; readonly rest: readonly string[] }
   | {
       readonly kind: 'rows'
@@ -85,7 +88,7 @@ type Phase =
 export class TableWork {
   readonly table: TableName
   readonly #options: WorkOptions
-  #phase: Phase = { kind: 'sums' }
+  #phase: Phase = { kind: 'sums', buckets: false }
   #retries = 0
   #restarts = 0
   #problems = new Map<string, FileProblem>()
@@ -118,7 +121,7 @@ export class TableWork {
   restart(): boolean {
     if (this.#phase.kind !== 'done' || this.#restarts === MAX_RESTARTS || this.#confirmed.length > 0) return false
     this.#restarts++
-    this.#phase = { kind: 'sums' }
+    this.#phase = { kind: 'sums', buckets: false }
     this.lakeSums = null
     return true
   }
@@ -146,7 +149,7 @@ export class TableWork {
       }
       switch (this.#phase.kind) {
         case 'sums':
-          await this.#sum(moment, ready, signal)
+          await this.#sum(moment, ready, this.#phase, signal)
           return
         case 'prints':
           await this.#print(moment, ready, this.#phase, signal)
@@ -190,7 +193,12 @@ export class TableWork {
     return this.#sizes.size === 0 ? view : { ...view, sizes: this.#sizes }
   }
 
-  async #sum(moment: Moment, { compared, view: asLogged, indexes }: Ready, signal: AbortSignal): Promise<void> {
+  async #sum(
+    moment: Moment,
+    { compared, view: asLogged, indexes }: Ready,
+    { buckets: inBucketsNow }: Extract<Phase, { kind: 'sums' }>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { store, lake, deep, onRows } = this.#options
     const files = filesOf(moment.state.tables[this.table] ?? { base: null, changes: [] })
     const found = await checkFiles(store, lake, this.table, files, signal)
@@ -198,8 +206,9 @@ export class TableWork {
     this.#sizes = found.sizes
     const view = this.#sized(asLogged)
     if (deep) for (const problem of await checkBytes(store, files, () => {}, signal)) this.#tell(problem)
-    const rows = view.base.reduce((sum, file) => sum + file.rows, 0) + view.changes.reduce((sum, file) => sum + file.rows, 0)
-    const { digits, prefixes } = sampled(this.#options.sample, digitsFor(rows))
+    const rows = rowsIn(view)
+    const fine = inBucketsNow || rows < MIN_WHOLE_ROWS ? digitsFor(rows) : 0
+    const { digits, prefixes } = sampled(this.#options.sample, fine)
     const wanted = prefixes === null ? EVERY_KEY : inBuckets(prefixes)
     const shown = asEnginesCompare(compared)
     const common = shown.columns.flatMap(({ float }, index) => (float ? [] : [index]))
@@ -210,7 +219,13 @@ export class TableWork {
       (stop) => this.#sourceSums(moment, { compared, view, indexes }, { digits, prefixes, wanted }, stop),
       (stop) =>
         scanLake(
-          { store, view, onProblem: (problem) => this.#tell(problem), onRows: (n) => onRows('lake', n) },
+          {
+            store,
+            view,
+            keyless: digits === 0,
+            onProblem: (problem) => this.#tell(problem),
+            onRows: (n) => onRows('lake', n),
+          },
           summed.sink,
           stop,
         ),
@@ -228,6 +243,11 @@ export class TableWork {
     this.notes = [...compared.notes, ...(masked.length === 0 ? [] : [`masked, compared with --deep only: ${masked.join(', ')}`])]
     const together = prefixes === null || shown === compared
     if (!together) this.notes = [...this.notes, 'a bag with floats: warehouses are not compared by sample']
+    const buckets = differingBuckets(source, lakeSums)
+    if (digits === 0 && buckets.length > 0) {
+      this.#phase = { kind: 'sums', buckets: true }
+      return
+    }
     this.lakeSums = together
       ? {
           compared: shown,
@@ -239,7 +259,6 @@ export class TableWork {
           floats,
         }
       : null
-    const buckets = differingBuckets(source, lakeSums)
     this.#bucketRows = (bucket) => Number(maxOf(source.get(bucket)?.rows, lakeSums.get(bucket)?.rows))
     this.#lookInto(buckets)
   }
@@ -264,7 +283,7 @@ export class TableWork {
     const own = this.#options.deep ? null : await sourceChecksums(scan, { indexes, digits }, signal)
     if (own !== null) return own
     const summed = sumRows(compared, { lists: [{ indexes }], digits, wanted })
-    await scanSource(scan, summed.sink, signal)
+    await scanSource({ ...scan, keyless: digits === 0 }, summed.sink, signal)
     return (summed.result() satisfies SideSums).sums[0] ?? new Map()
   }
 

@@ -5,12 +5,12 @@ import type { Environment, ObjectStore, TableRegistration, Warehouse } from '../
 import type { LakePlace } from '../land/log/keys.ts'
 import { loadState } from '../land/log/read.ts'
 import { registrationOf } from '../register/registration.ts'
-import { differingBuckets, firstBuckets, totalRows } from './bucket-sums.ts'
+import { differingBuckets, digitsFor, firstBuckets, totalRows } from './bucket-sums.ts'
 import { GIVEN_UP_MS } from './coverage.ts'
 import { differenceOf, differingKeys } from './drill-down.ts'
-import { scanLake } from './lake-rows.ts'
+import { rowsIn, scanLake } from './lake-rows.ts'
 import type { SideReport } from './report.ts'
-import { collectRows, inBuckets, inKeys, printRows } from './sinks.ts'
+import { collectRows, EVERY_KEY, inBuckets, inKeys, printRows, sumRows } from './sinks.ts'
 import type { LakeSums } from './table-work.ts'
 import {
   type WarehouseTable,
@@ -112,9 +112,8 @@ export async function compareWarehouse(
     const floats = prefixes === null ? differingFloats(lakeSums, await warehouseFloats(table, signal)) : []
     const buckets = differingBuckets(lakeSums.sums, sums)
     if (buckets.length === 0) return { ...about, rows, floats, verdict: floats.length > 0 ? 'different' : 'equal' }
-    const first = firstBuckets(buckets, (bucket) => Number(sums.get(bucket)?.rows ?? lakeSums.sums.get(bucket)?.rows ?? 0n))
-    const { differences, more } = await drillDown(table, options, lakeSums, { buckets: first.buckets, rendered }, signal)
-    return { ...about, rows, floats, differences, more: more + first.rest.length, verdict: 'different' }
+    const { differences, more } = await drillDown(table, options, lakeSums, rendered, signal)
+    return { ...about, rows, floats, differences, more, verdict: 'different' }
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof ConnectorError) || error.recovery === 'retry') throw error
@@ -132,24 +131,34 @@ function differingFloats({ compared, floats }: LakeSums, found: Awaited<ReturnTy
   })
 }
 
+/** First the buckets that differ, then the keys in them, then their rows. */
 async function drillDown(
   table: WarehouseTable,
   { store }: WarehouseOptions,
-  { compared, view, digits }: LakeSums,
-  { buckets, rendered }: { readonly buckets: readonly string[]; readonly rendered: readonly number[] },
+  { compared, view, prefixes, ...whole }: LakeSums,
+  rendered: readonly number[],
   signal: AbortSignal,
 ): Promise<Pick<SideReport, 'differences' | 'more'>> {
   const scan = { store, view, onProblem: () => {} }
+  const digits = Math.max(whole.digits, digitsFor(rowsIn(view)))
+  const wanted = prefixes === null ? EVERY_KEY : inBuckets(prefixes)
+  const summed = sumRows(compared, { lists: [{ indexes: rendered }], digits, wanted })
+  await scanLake(scan, summed.sink, signal)
+  const [held = new Map()] = summed.result().sums
+  const shownSums = await warehouseChecksums(table, { digits, prefixes }, signal)
+  const { buckets, rest } = firstBuckets(differingBuckets(held, shownSums), (bucket) =>
+    Number(shownSums.get(bucket)?.rows ?? held.get(bucket)?.rows ?? 0n),
+  )
   const expected = printRows(rendered, { wanted: inBuckets(buckets), limit: MAX_PRINTS })
   await scanLake(scan, expected.sink, signal)
   const found = await warehousePrints(table, { digits, prefixes: buckets, limit: MAX_PRINTS }, signal)
   const differing = differingKeys(expected.prints, found)
   const keys = differing.slice(0, MAX_ROWS)
-  const held = collectRows(compared, inKeys(new Set(keys)))
-  await scanLake(scan, held.sink, signal)
+  const rows = collectRows(compared, inKeys(new Set(keys)))
+  await scanLake(scan, rows.sink, signal)
   const shown = await warehouseFullRows(table, compared, keys, signal)
   const differences = keys.flatMap(
-    (key) => differenceOf(compared, rendered, held.rows.get(key) ?? [], shown.get(key) ?? []) ?? [],
+    (key) => differenceOf(compared, rendered, rows.rows.get(key) ?? [], shown.get(key) ?? []) ?? [],
   )
-  return { differences, more: differing.length - keys.length }
+  return { differences, more: differing.length - keys.length + rest.length }
 }
