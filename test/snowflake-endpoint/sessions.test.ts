@@ -167,6 +167,18 @@ describe('a statement', () => {
     await expect(session.connection.getQueryStatusThrowIfError(hangingId)).rejects.toThrow('SQL execution canceled')
   })
 
+  test('can be read again by RESULT_SCAN', async () => {
+    await using session = await connect(fixture.endpoint())
+    const { statement } = await run(session, 'two')
+    const before = ran('two')
+    const again = await run(session, `SELECT * FROM TABLE(RESULT_SCAN('${statement.getQueryId()}'))`)
+    expect(again.rows).toEqual([['2']])
+    expect(again.statement.getQueryId()).not.toBe(statement.getQueryId())
+    expect(ran('two')).toBe(before)
+    const nobody = `select * from table(result_scan('${crypto.randomUUID()}'))`
+    expect(await refusal(run(session, nobody))).toEqual(['000709', '02000'])
+  })
+
   test('that nobody sent has no state and no result', async () => {
     await using session = await connect(fixture.endpoint())
     const nobody = crypto.randomUUID()

@@ -113,6 +113,15 @@ export function openStatements({ limits, onDefect, now }: StatementsOptions): St
     return statement
   }
 
+  /** The outcome of another statement of the user. */
+  const earlier = (session: Session, queryId: string): Outcome => {
+    const statement = byId.get(queryId.toLowerCase())
+    if (statement === undefined || statement.user !== session.user || statement.settled === null) {
+      return { kind: 'refusal', refusal: FORGOTTEN(queryId) }
+    }
+    return statement.settled
+  }
+
   return {
     start: (session, request) => {
       const known = session.statements.get(request.requestId)
@@ -136,15 +145,24 @@ type Execution = {
   readonly cancel: (reason: Refusal) => void
   readonly limits: ResultLimits
   readonly onDefect: (error: unknown) => void
+  readonly earlier: (session: Session, queryId: string) => Outcome
 }
+
+/** As the Python connector asks for the rows of an asynchronous statement; results are kept here, not on the SQL side. */
+const RESULT_SCAN = /^\s*select\s+\*\s+from\s+table\s*\(\s*result_scan\s*\(\s*'([0-9a-f-]{36})'\s*\)\s*\)\s*;?\s*$/i
 
 /** Never rejects. */
 async function execute(
   session: Session,
   { sql, bindings, timeoutMs }: StatementRequest,
-  { queryId, signal, cancel, limits, onDefect }: Execution,
+  { queryId, signal, cancel, limits, onDefect, earlier }: Execution,
 ): Promise<Outcome> {
   if (signal.aborted) return { kind: 'refusal', refusal: CANCELLED }
+  const scanned = RESULT_SCAN.exec(sql)?.[1]
+  if (scanned !== undefined) {
+    const found = earlier(session, scanned)
+    return found.kind === 'result' ? { kind: 'result', result: { ...found.result, queryId } } : found
+  }
   const patienceMs = timeoutMs ?? statementTimeoutMs(session.sql.state)
   const timer = setTimeout(() => cancel(TIMED_OUT(patienceMs / 1000)), patienceMs)
   try {
