@@ -89,7 +89,9 @@ export function openStatements({ limits, onDefect, now }: StatementsOptions): St
       cancelling.abort()
     }
     const turn = request.async ? Promise.resolve() : session.turn
-    const executed = turn.then(() => execute(session, request, { queryId, signal: cancelling.signal, cancel, limits, onDefect }))
+    const executed = turn.then(() =>
+      execute(session, request, { queryId, signal: cancelling.signal, cancel, limits, onDefect, earlier }),
+    )
     const ended = executed.then(() => undefined)
     if (!request.async) session.turn = ended
     const outcome = Promise.race([cancelled, executed])
