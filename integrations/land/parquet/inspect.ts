@@ -193,7 +193,7 @@ const unsupported = (codec: string) => (): Uint8Array => {
 }
 
 /** Snappy is hyparquet's own; its output is checked against the size that the page header gives. */
-const COMPRESSORS: Compressors = {
+export const COMPRESSORS: Compressors = {
   ZSTD: (input, size) => zstdDecompressSync(input, { maxOutputLength: Math.max(1, size) }),
   GZIP: (input, size) => gunzipSync(input, { maxOutputLength: Math.max(1, size) }),
   BROTLI: (input, size) => brotliDecompressSync(input, { maxOutputLength: Math.max(1, size) }),
