@@ -1,7 +1,7 @@
 /** One connection with one open session: calls one after the other, each with a deadline. */
 import { ConnectorError } from '../../errors.ts'
 import { type Service, serviceOver } from './calls.ts'
-import { connectionError, mismatchCure } from './failure.ts'
+import { connectionError, mismatchCure, openingError } from './failure.ts'
 import { type HiveClientOptions, serverName } from './options.ts'
 import { serverError } from './server-error.ts'
 import { openTransport, withDeadline } from './transport.ts'
@@ -80,7 +80,8 @@ async function open(options: HiveClientOptions, signal: AbortSignal): Promise<Co
     session = answer.sessionHandle
   } catch (error) {
     transport.destroy()
-    throw error
+    if (signal.aborted) throw signal.reason
+    throw openingError(error, `Opening a session on ${subject}`, options)
   }
 
   const call: Connection['call'] = (run, { what, signal: outer, timeoutMs = options.call_timeout_ms }) =>

@@ -57,7 +57,7 @@ function diagnose(error: unknown, options: Reached): Diagnosis {
     }
   }
   if (error instanceof ConnectionClosed) {
-    return { code: 'CONNECTION', problem: 'the server closed the connection', cure: `${AGAIN}. ${mismatchCure(options)}` }
+    return { code: 'CONNECTION', problem: 'the server closed the connection', cure: AGAIN }
   }
   const code = error instanceof Error ? String((error as { readonly code?: unknown }).code ?? '') : ''
   const system = BY_SYSTEM_CODE[code]
@@ -71,6 +71,19 @@ function diagnose(error: unknown, options: Reached): Diagnosis {
   }
   if (error instanceof Error) return { code: 'CONNECTION', problem: error.message, cure: AGAIN }
   return { code: 'INTERNAL', problem: 'something was thrown that is no error', cure: 'This is a defect of Portage' }
+}
+
+/** Servers that expect another login or transport hang up without a word: said when it happens before a session is open. */
+export function openingError(error: unknown, subject: string, options: Reached): ConnectorError {
+  const known = connectionError(error, subject, options)
+  if (!(error instanceof ConnectionClosed || known.cause instanceof ConnectionClosed)) return known
+  return new ConnectorError(
+    'CONNECTION',
+    `${subject} failed: the server closed the connection. ${AGAIN}. ${mismatchCure(options)}`,
+    {
+      cause: known.cause,
+    },
+  )
 }
 
 /** What most often stands between two that do not understand each other. */

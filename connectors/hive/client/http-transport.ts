@@ -115,7 +115,7 @@ function refusal({ statusCode }: IncomingMessage, options: HiveClientOptions, su
     case 404:
       return new ConnectorError(
         'CONFIGURATION',
-        `${subject} failed: HTTP 404 for path "${options.http_path}". Set http_path to the server's hive.server2.thrift.http.path`,
+        `${subject} failed: HTTP 404 for path "${options.http_path}". Set http_path in config/connections.yaml to the server's hive.server2.thrift.http.path`,
       )
     case 429:
       return new ConnectorError('THROTTLED', `${subject} failed: HTTP 429. It is tried again`)

@@ -50,8 +50,9 @@ async function connect({ host, port, tls, ca, tls_server_name }: HiveClientOptio
         socket.destroy()
         reject(reason)
       })
-    const onError = (error: Error): void => fail(error)
     const onClose = (): void => fail(new ConnectionClosed('closed while connecting'))
+    // A server without TLS hangs up on the first bytes of one who speaks it.
+    const onError = (error: NodeJS.ErrnoException): void => (tls && error.code === 'ECONNRESET' ? onClose() : fail(error))
     const onAbort = (): void => fail(signal.reason)
     socket.once(tls ? 'secureConnect' : 'connect', () =>
       settle(() => {

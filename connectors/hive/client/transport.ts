@@ -1,6 +1,6 @@
 /** How one message goes to the server and its answer comes back; what can go wrong on the way. */
 import { ConnectorError } from '../../errors.ts'
-import { connectionError } from './failure.ts'
+import { openingError } from './failure.ts'
 import { type HiveClientOptions, serverName } from './options.ts'
 
 /** Longest answer that is taken in: a page of results is far below. */
@@ -58,6 +58,6 @@ export async function openTransport(options: HiveClientOptions, signal: AbortSig
     return await open(options, signal)
   } catch (error) {
     if (signal.aborted) throw signal.reason
-    throw connectionError(error, `Connecting to ${serverName(options)}`, options)
+    throw openingError(error, `Connecting to ${serverName(options)}`, options)
   }
 }
