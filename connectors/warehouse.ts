@@ -2,6 +2,7 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
 import type { Position, TableName, TableSchema } from './change.ts'
 import type { LogicalType } from './logical-type.ts'
+import type { ForeignTable } from './manifest.ts'
 import type { ObjectStore, Problem } from './ports.ts'
 
 /** What pure SQL generators need to know of an engine. Data, not code: see `integrations/register/`. */
@@ -153,6 +154,17 @@ export interface QueryResult {
   readonly batches: AsyncIterable<RecordBatch>
 }
 
+/** As people write it; without a database the connection's own. */
+export type LinkedName = { readonly database: string | null; readonly schema: string; readonly name: string }
+
+export type LinkRequest = {
+  readonly table: ForeignTable
+  readonly as: LinkedName
+  /** Consent to drop the table and make it again where nothing less will do. */
+  readonly replace: boolean
+  readonly dryRun: boolean
+}
+
 /**
  * An engine that queries the lake's files in place.
  *
@@ -178,6 +190,14 @@ export interface Warehouse extends AsyncDisposable {
     request: { readonly sql: string; readonly store: ObjectStore; readonly prefix: string },
     signal: AbortSignal,
   ): Promise<readonly RegisteredFile[]>
+  /**
+   * Shows a table whose files another system wrote and keeps writing: makes the external table, or brings it to the files and columns
+   * that are there now. A repeat changes nothing. Throws `PROOF` when the rows of new files differ from their footers, `SCHEMA` when
+   * only replacing it would do and `replace` is false, `UNSUPPORTED`. Absent: the engine cannot.
+   */
+  link?(request: LinkRequest, signal: AbortSignal): Promise<RegisterOutcome>
+  /** Drops what `link` made, and nothing else. Never deletes files. */
+  unlink?(request: { readonly table: LinkedName; readonly dryRun: boolean }, signal: AbortSignal): Promise<readonly string[]>
   /** Says what removing an integration's relations would do, and does it unless `dryRun`. Never deletes lake files. */
   remove(
     request: { readonly integration: string; readonly schema: string; readonly dryRun: boolean },
