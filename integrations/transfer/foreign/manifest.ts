@@ -54,7 +54,8 @@ async function openFound(
   const { object, store } = stored
   const address = store.address(object.key)
   const matching = matchColumns({ layout, place, file: opened.columns, subject: `File "${address}" of ${layout.subject}` })
-  const entry = { address, size: object.size, modified: object.modified, rows: opened.rows, matchedBy: matching.by }
+  const names = matching.columns.map(({ place: found }) => (found === null ? null : (opened.columns[found]?.name ?? null)))
+  const entry = { address, size: object.size, modified: object.modified, rows: opened.rows, matchedBy: matching.by, names }
   return { entry, stored, opened, matching }
 }
 
