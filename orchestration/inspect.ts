@@ -35,6 +35,10 @@ export async function inspect(context: CommandContext, { file, lake, json, rows 
 }
 
 async function inspectSubject(context: CommandContext, { file, lake, json, rows }: InspectOptions): Promise<void> {
+  if (await isTable(context, file, lake)) {
+    const { inspectTable } = await import('./inspect-table.ts')
+    return await inspectTable(context, { table: file, json, rows })
+  }
   await using subject = await openSubject(context, file, lake)
   const format = await formatOf(subject, file)
   if (rows !== null) {
@@ -45,6 +49,15 @@ async function inspectSubject(context: CommandContext, { file, lake, json, rows 
   const inspection = await (format === 'orc' ? inspectOrc : inspectParquet)(subject.read, subject.size)
   if (json) await printJson(context, inspection)
   else for (const line of inspectionLines(inspection)) await context.print(line)
+}
+
+const TABLE = /^([A-Za-z_][A-Za-z0-9_-]*):(?!\/\/)/
+
+/** `hive:db.table`: a connection of that name, and no file of that name. */
+async function isTable(context: CommandContext, file: string, lake: string | undefined): Promise<boolean> {
+  const connection = TABLE.exec(file)?.[1]
+  if (connection === undefined || lake !== undefined || (await stat(file).catch(() => null)) !== null) return false
+  return openSession(context, { read: 'connections' }).configuration.connections.has(connection)
 }
 
 type Subject = AsyncDisposable & {

@@ -9,6 +9,7 @@ import type { BadValues, ReadableFile, TableAddress, TableReader, Tables } from 
 import { hashOfParts } from '../../integrations/transfer/content-hash.ts'
 import { type CsvReader, openCsvReader } from '../../integrations/transfer/csv/csv-reader.ts'
 import { openFileWriter } from '../../integrations/transfer/file-writers.ts'
+import { openForeignReader } from '../../integrations/transfer/foreign/foreign-reader.ts'
 import { openLakeReader } from '../../integrations/transfer/lake-reader.ts'
 import { refuseNanoseconds } from '../../integrations/transfer/parquet-nanoseconds.ts'
 import { UsageError } from '../exit-codes.ts'
@@ -18,6 +19,7 @@ import type { Address } from './address.ts'
 import { connectorOf } from './connections.ts'
 import { openExchange } from './exchange.ts'
 import { type FileAddress, fileName, hashOf, onDisk, openFile, openSpool } from './files.ts'
+import { findForeignTable, hasLayout } from './foreign-table.ts'
 import { lakeTable, showTable } from './lake-place.ts'
 import type { TransferOptions } from './options.ts'
 
@@ -64,6 +66,12 @@ export async function openSource(session: Session, request: SourceRequest, signa
       : ({ kind: 'table', table: databaseTable(tables, address.connection, address.parts) } as const)
   const { columns, where } = options
   try {
+    // A condition is the engine's to evaluate: its rows come through the server then.
+    if (from.kind === 'table' && where === null && hasLayout(tables)) {
+      const asked = { connection: address.connection, tables, table: from.table, closing: request.closing }
+      const reader = request.closing.use(openForeignReader(await findForeignTable(session, asked, signal), columns))
+      return { reader, csv: null, sha256: null }
+    }
     // Whatever is read through it is closed before it.
     const exchange = tables.readsBy === 'files' ? await openExchange(session, options, request.closing) : null
     const reading = { from, columns, where, badValues: request.badValues, ...(exchange === null ? {} : { exchange }) }

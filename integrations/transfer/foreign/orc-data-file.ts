@@ -66,8 +66,9 @@ export function* emptyRows(rows: number, signal: AbortSignal): Generator<FileRow
   }
 }
 
-/** Arrow has a type of 8 bits, the logical types have not. */
-const hasOwnData = ({ kind, children }: OrcType): boolean => kind !== TypeKind.BYTE && children.length === 0
+/** Arrow has a type of 8 bits, the logical types have not; CHAR comes with its blanks. */
+const hasOwnData = ({ kind, children }: OrcType): boolean =>
+  kind !== TypeKind.BYTE && kind !== TypeKind.CHAR && children.length === 0
 
 function shapeOf(type: OrcType): ForeignShape {
   const [first, second] = type.children
@@ -177,8 +178,10 @@ function leafReader(kind: ValueKind, data: Data): (row: number) => Value {
       return (row) => (((values as Uint8Array)[row >> 3] as number) >> (row & 7)) % 2 === 1
     case TypeKind.STRING:
     case TypeKind.VARCHAR:
-    case TypeKind.CHAR:
       return (row) => decoder.decode(bytes(row))
+    case TypeKind.CHAR:
+      // Blanks at its end mean nothing; a column that is CHAR in the table, too, shows them again.
+      return (row) => decoder.decode(bytes(row)).replace(/ +$/, '')
     case TypeKind.BINARY:
       return (row) => bytes(row).slice()
     case TypeKind.DECIMAL:

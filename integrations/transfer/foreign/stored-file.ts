@@ -16,13 +16,19 @@ export type StoredFile = {
 export async function openStoredFile(stored: StoredFile, signal: AbortSignal): Promise<ForeignDataFile> {
   const hash = createHash('sha256')
   const plain = rangesOf(stored, signal)
+  // Of what opening reads; rows are read through the same ranges later.
+  let opening = true
   const read: ReadRange = async (start, end) => {
     const bytes = await plain(start, end)
-    hash.update(bytes)
+    if (opening) hash.update(bytes)
     return bytes
   }
+  const footerHash = (): string => {
+    opening = false
+    return hash.digest('hex')
+  }
   const open = stored.format === 'orc' ? openOrcDataFile : openParquetDataFile
-  return await aboutFile(stored, () => open(read, stored.object.size, () => hash.digest('hex')))
+  return await aboutFile(stored, () => open(read, stored.object.size, footerHash))
 }
 
 function rangesOf(stored: StoredFile, signal: AbortSignal): ReadRange {
