@@ -20,7 +20,6 @@ export const stageOptions = z
       .optional()
       .describe('Storage integration that an administrator made; "portage check" prints the SQL'),
     endpoint: z.string().min(1).optional().describe('Host of a store that is not a cloud’s own (s3compat)'),
-    region: z.string().min(1).optional().describe('Region of such a store'),
     access_key_id: z.string().min(1).optional().describe('Key of the bucket, where there is no storage integration'),
     secret_access_key: z.string().min(1).optional(),
     session_token: z.string().min(1).optional(),

@@ -1,0 +1,260 @@
+/**
+ * Registration: a monotonic diff from what the account itself says. I/O. Nothing is replaced before it is proven; a crash after any
+ * statement leaves what was shown, and the next registration does the rest.
+ */
+
+import { ConnectorError } from '../errors.ts'
+import type { Environment, RegisterOutcome, RegisterRequest } from '../ports.ts'
+import {
+  describeColumns,
+  type FoundTable,
+  readExternalTables,
+  readViews,
+  refuseForeign,
+  registeredFiles,
+  type SchemaViews,
+} from './account.ts'
+import type { SnowflakeClient } from './client.ts'
+import { type Ledger, type LedgerTable, ledgerParts, ledgerStatement } from './ledger.ts'
+import { clashingName, identifier, ledgerName, qualified, stageName, storedName, viewNames } from './names.ts'
+import type { SnowflakeOptions, StageOptions } from './options.ts'
+import { policiesOf, refusePolicies } from './policies.ts'
+import { changeFiles, type FilePhase } from './register-files.ts'
+import { draftTable, type Findings, type PlanOptions, planTable, type TableDraft, type TablePlan } from './registration-plan.ts'
+import { setupFingerprint, setupStatements } from './setup.ts'
+import { stagePlace } from './stage.ts'
+
+export type RegisterContext = {
+  readonly client: SnowflakeClient
+  readonly options: Pick<SnowflakeOptions, 'grants' | 'replace'> & { readonly stage: StageOptions }
+  readonly environment: Pick<Environment, 'now'>
+}
+
+const NOTHING: RegisterOutcome = { statements: [], filesAdded: 0, filesRemoved: 0 }
+
+/** An older commit than the recorded one changes nothing; the same one is made and proven anew (a repair). */
+export async function register(
+  context: RegisterContext,
+  request: RegisterRequest,
+  signal: AbortSignal,
+): Promise<RegisterOutcome> {
+  const { client, options } = context
+  const { schema, integration } = request
+  refuseClash(request)
+  const views = await readViews(client, schema, integration, signal)
+  const ledger = views.own
+  if (ledger !== null && ledger.commit > request.commit) return NOTHING
+  refuseForeign(views, integration, schema, [
+    ledgerName(integration),
+    ...request.tables.flatMap(({ relation }) => viewNames(relation)),
+  ])
+  const planOptions: PlanOptions = {
+    stage: stagePlace(options.stage),
+    grants: options.grants,
+    everything: ledger?.commit === request.commit,
+    exists: (view) => views.owners.get(storedName(view)) === integration,
+  }
+  const plans: TablePlan[] = []
+  for (const table of request.tables) {
+    const draft = draftTable(request, table, ledger, planOptions)
+    if (draft === null) continue
+    const findings = await find(context, request, draft, planOptions, signal)
+    plans.push(planTable(request, draft, findings, planOptions))
+  }
+  const registration = assemble(context, request, { ledger, views, plans })
+  const outcome = { filesAdded: registration.filesAdded, filesRemoved: registration.filesRemoved }
+  if (request.dryRun) return { statements: registration.statements(context.environment.now()), ...outcome }
+  await run(context, request, registration, signal)
+  return { statements: registration.statements(context.environment.now()), ...outcome }
+}
+
+function refuseClash(request: RegisterRequest): void {
+  const clash = clashingName(request.tables)
+  if (clash === null) return
+  throw new ConnectorError(
+    'CONFIGURATION',
+    `Two relations of "${request.integration}" would both be called "${clash}" in Snowflake: a table is named like a view that Portage needs. Leave one of the tables out under "tables", or register it in a schema of its own`,
+  )
+}
+
+async function find(
+  { client, options }: RegisterContext,
+  { schema }: RegisterRequest,
+  { asks, old }: TableDraft,
+  { stage, everything }: PlanOptions,
+  signal: AbortSignal,
+): Promise<Findings> {
+  const files: Record<string, ReadonlySet<string> | null> = {}
+  const columns: Record<string, NonNullable<Awaited<ReturnType<typeof describeColumns>>>> = {}
+  const policies = new Map<string, Awaited<ReturnType<typeof policiesOf>>>()
+  const nameOf = (part: keyof LedgerTable['parts']) => qualified(schema, old?.parts[part]?.name ?? '')
+  for (const part of asks.files) files[part] = await registeredFiles(client, nameOf(part), stage, signal)
+  for (const part of asks.columns) {
+    const found = await describeColumns(client, 'EXTERNAL TABLE', nameOf(part), signal)
+    if (found === null) files[part] = null
+    else columns[part] = found
+  }
+  for (const view of asks.policies) {
+    const found = await policiesOf(client, schema, view, signal)
+    refusePolicies(schema, view, found, options.replace || everything)
+    policies.set(view, found)
+  }
+  return { files, columns, policies }
+}
+
+/** All that a registration does, in its order. */
+type Registration = {
+  readonly setup: { readonly run: readonly string[]; readonly shown: readonly string[] }
+  readonly drop: readonly string[]
+  readonly prepare: readonly string[]
+  readonly files: FilePhase
+  readonly show: readonly string[]
+  readonly ledger: (orphans: readonly string[]) => Ledger
+  readonly known: boolean
+  readonly tidy: readonly string[]
+  readonly filesAdded: number
+  readonly filesRemoved: number
+  readonly statements: (now: Date) => readonly string[]
+}
+
+function assemble(
+  { options }: RegisterContext,
+  request: RegisterRequest,
+  found: { readonly ledger: Ledger | null; readonly views: SchemaViews; readonly plans: readonly TablePlan[] },
+): Registration {
+  const { schema, integration } = request
+  const { ledger, plans } = found
+  const known = found.views.owners.get(storedName(ledgerName(integration))) === integration
+  const wanted = new Map(request.tables.map((table) => [table.relation, table]))
+  const gone = [...(ledger?.tables.values() ?? [])].filter(({ relation }) => !wanted.has(relation))
+  const changed = new Map(plans.map((plan) => [plan.table.relation, plan.entry]))
+  const tables = new Map(
+    request.tables.flatMap(({ relation }) => {
+      const entry = changed.get(relation) ?? ledger?.tables.get(relation)
+      return entry === undefined ? [] : [[relation, entry] as const]
+    }),
+  )
+  const retired = [
+    ...plans.flatMap((plan) => plan.retired),
+    ...gone.flatMap((table) => ledgerParts(table).map(([, { name }]) => name)),
+  ]
+  const fingerprint = setupFingerprint(options)
+  const again = ledger?.stage !== fingerprint || ledger.commit === request.commit
+  const setup = {
+    run: again ? setupStatements(schema, integration, options, { secrets: true }) : [],
+    shown: again ? setupStatements(schema, integration, options, { secrets: false }) : [],
+  }
+  const drop = (ledger?.retired ?? []).map((name) => dropTable(schema, name))
+  const prepare = plans.flatMap((plan) => plan.prepare)
+  const files: FilePhase = { plans, integration, stage: stagePlace(options.stage), existing: existingTables(ledger, schema) }
+  const show = [
+    ...plans.flatMap((plan) => plan.show),
+    ...gone.flatMap(({ relation }) => viewNames(relation).map((name) => dropView(schema, name))),
+  ]
+  const tidy = plans.flatMap((plan) => plan.tidy)
+  const next = (orphans: readonly string[]): Ledger => ({
+    integration,
+    commit: request.commit,
+    position: request.position,
+    stage: fingerprint,
+    tables,
+    retired: [...new Set([...retired, ...orphans])],
+  })
+  return {
+    setup,
+    drop,
+    prepare,
+    files,
+    show,
+    known,
+    tidy,
+    ledger: next,
+    filesAdded: plans.reduce((sum, plan) => sum + plan.filesAdded, 0),
+    filesRemoved:
+      plans.reduce((sum, plan) => sum + plan.filesRemoved, 0) +
+      gone.flatMap((table) => ledgerParts(table)).reduce((sum, [, part]) => sum + part.files, 0),
+    statements: (now) => [
+      ...setup.shown,
+      ...drop,
+      ...prepare,
+      ...changeFiles.statements(files),
+      ...show,
+      ledgerStatement(schema, next([]), now, known),
+      ...tidy,
+    ],
+  }
+}
+
+async function run(
+  { client, environment }: RegisterContext,
+  request: RegisterRequest,
+  registration: Registration,
+  signal: AbortSignal,
+): Promise<void> {
+  const { schema, integration } = request
+  const repeatable = (sql: string) => client.run(sql, { signal, repeatable: true })
+  for (const sql of [...registration.setup.run, ...registration.drop]) await repeatable(sql)
+  for (const sql of registration.prepare) await client.run(sql, { signal, repeatable: sql.startsWith('CREATE OR REPLACE') })
+  await changeFiles.run(client, registration.files, request, signal)
+  const changed = registration.files.plans.length > 0
+  const found = changed ? await readExternalTables(client, schema, signal) : []
+  const next = registration.ledger([])
+  refuseInvalid(found, next)
+  for (const sql of registration.show) await client.run(sql, { signal, repeatable: !sql.startsWith('CREATE VIEW') })
+  const ledger = registration.ledger(orphans(found, integration, next))
+  await repeatable(ledgerStatement(schema, ledger, environment.now(), registration.known))
+  for (const sql of registration.tidy) await client.run(sql, { signal, repeatable: false })
+}
+
+const existingTables = (ledger: Ledger | null, schema: string): ReadonlySet<string> =>
+  new Set(
+    [...(ledger?.tables.values() ?? [])].flatMap((table) => ledgerParts(table).map(([, { name }]) => qualified(schema, name))),
+  )
+
+const inUse = (ledger: Ledger): ReadonlySet<string> =>
+  new Set([...ledger.tables.values()].flatMap((table) => ledgerParts(table).map(([, { name }]) => name)))
+
+/** External tables of a registration that died before anybody read them. */
+function orphans(found: readonly FoundTable[], integration: string, ledger: Ledger): readonly string[] {
+  const used = inUse(ledger)
+  return found.filter((table) => table.integration === integration && !used.has(table.name)).map(({ name }) => name)
+}
+
+function refuseInvalid(found: readonly FoundTable[], ledger: Ledger): void {
+  const used = inUse(ledger)
+  const broken = found.filter(({ name, invalid }) => invalid !== null && used.has(name))
+  if (broken.length === 0) return
+  const named = broken.slice(0, 5).map(({ name, invalid }) => `"${name}": ${invalid}`)
+  throw new ConnectorError(
+    'PROOF',
+    `Snowflake holds external tables of "${ledger.integration}" for invalid: ${named.join('; ')}. Look whether somebody replaced the stage "${storedName(stageName(ledger.integration))}", then run "portage register ${ledger.integration} --repair"`,
+  )
+}
+
+const dropView = (schema: string, name: string): string => `DROP VIEW IF EXISTS ${qualified(schema, name)}`
+const dropTable = (schema: string, stored: string): string => `DROP EXTERNAL TABLE IF EXISTS ${qualified(schema, stored)}`
+
+/** What removal drops: views, external tables, stage and formats; never a file of the lake. The ledger goes last. */
+export async function unregister(
+  client: SnowflakeClient,
+  request: { readonly integration: string; readonly schema: string; readonly dryRun: boolean },
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { integration, schema } = request
+  const views = await readViews(client, schema, integration, signal)
+  const owned = [...views.owners].filter(([, owner]) => owner === integration).map(([name]) => name)
+  const tables = (await readExternalTables(client, schema, signal)).filter((table) => table.integration === integration)
+  if (owned.length === 0 && tables.length === 0) return []
+  const ledger = storedName(ledgerName(integration))
+  const statements = [
+    ...owned.filter((name) => name !== ledger).map((name) => dropView(schema, name)),
+    ...tables.map(({ name }) => dropTable(schema, name)),
+    `DROP STAGE IF EXISTS ${qualified(schema, stageName(integration))}`,
+    ...['parquet', 'orc'].map(
+      (format) => `DROP FILE FORMAT IF EXISTS ${identifier(schema)}.${identifier(`portage__${integration}__${format}`)}`,
+    ),
+    dropView(schema, ledgerName(integration)),
+  ]
+  if (!request.dryRun) for (const sql of statements) await client.run(sql, { signal, repeatable: true })
+  return statements
+}
