@@ -10,7 +10,7 @@ export type Dialect = {
   readonly name: 'duckdb' | 'snowflake' | 'hive' | 'spark' | 'postgres'
   readonly quote: '"' | '`'
   /** Present: the engine stores names that are written without quotes in this case, so ours are made to be written so. */
-  readonly folds?: 'upper'
+  readonly folds?: 'upper' | 'lower'
   /** SQL type of a logical type in this engine. */
   readonly typeOf: (type: LogicalType) => string
   /** Literal of a canonical text (see lake-format: renderings) as a value of the type. */

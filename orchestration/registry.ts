@@ -8,6 +8,7 @@ const CONNECTORS = {
   filesystem: async () => (await import('../connectors/filesystem/connector.ts')).filesystem,
   s3: async () => (await import('../connectors/s3/connector.ts')).s3,
   duckdb: async () => (await import('../connectors/duckdb/connector.ts')).duckdb,
+  hive: async () => (await import('../connectors/hive/connector.ts')).hive,
   memory: async () => (await import('../connectors/memory/connector.ts')).memory,
 } as const satisfies Readonly<Record<string, Load>>
 

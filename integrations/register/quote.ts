@@ -8,6 +8,7 @@ export function quoteName(dialect: Dialect, name: string): string {
 
 /** The name as the engine keeps it. Names of ours differ in more than case, so none of two becomes the other. */
 export function storedName(dialect: Pick<Dialect, 'folds'>, name: string): string {
+  if (dialect.folds === 'lower') return name.toLowerCase()
   return dialect.folds === 'upper' ? name.replace(/[a-z]+/g, (letters) => letters.toUpperCase()) : name
 }
 

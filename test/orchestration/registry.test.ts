@@ -7,6 +7,7 @@ const EXPECTED: Readonly<Record<string, Parameters<typeof connectorContract>[2]>
   filesystem: { minimal: { path: 'lake' }, roles: ['openStore'] },
   s3: { minimal: { bucket: 'my-lake' }, roles: ['openStore'] },
   duckdb: { minimal: {}, roles: ['openWarehouse'] },
+  hive: { minimal: { host: 'localhost' }, roles: ['openWarehouse'] },
   memory: { minimal: {}, roles: ['openSource', 'openStore', 'openNotifier', 'openOnlineStore'] },
 }
 

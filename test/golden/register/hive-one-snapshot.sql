@@ -1,10 +1,10 @@
 select
-  CAST(`id` AS BIGINT) as `id`,
-  CAST(`branch` AS STRING) as `branch`,
-  CAST(`amount` AS DECIMAL(12,2)) as `Amount "net"`,
-  case when `_position` < '0001-0000000000000007-00000000' and `_op` not in ('d', 't') then CAST('it\'s \\ new' AS STRING) else CAST(`gone_2` AS STRING) end as `state`,
-  CAST(`due` AS TIMESTAMP) as `due`,
-  CAST(`seen` AS TIMESTAMP) as `seen`
+  `id` as `id`,
+  `branch` as `branch`,
+  `amount` as `amount "net"`,
+  case when `_position` < '0001-0000000000000007-00000000' and `_op` not in ('d', 't') then 'it\'s \\ new' else `gone_2` end as `state`,
+  `due` as `due`,
+  `seen` as `seen`
 from (
   select b.`_op`, b.`_position`, b.`id`, b.`branch`, b.`amount`, b.`gone_2`, b.`due`, b.`seen`
   from loan_base b

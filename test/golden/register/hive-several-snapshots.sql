@@ -1,10 +1,10 @@
 select
-  CAST(`id` AS BIGINT) as `id`,
-  CAST(`branch` AS STRING) as `branch`,
-  CAST(`amount` AS DECIMAL(12,2)) as `Amount "net"`,
-  case when `_position` < '0001-0000000000000007-00000000' and `_op` not in ('d', 't') then CAST('it\'s \\ new' AS STRING) else CAST(`gone_2` AS STRING) end as `state`,
-  CAST(`due` AS TIMESTAMP) as `due`,
-  CAST(`seen` AS TIMESTAMP) as `seen`
+  `id` as `id`,
+  `branch` as `branch`,
+  `amount` as `amount "net"`,
+  case when `_position` < '0001-0000000000000007-00000000' and `_op` not in ('d', 't') then 'it\'s \\ new' else `gone_2` end as `state`,
+  `due` as `due`,
+  `seen` as `seen`
 from (
   select a.`_op`, a.`_position`, a.`id`, a.`branch`, a.`amount`, a.`gone_2`, a.`due`, a.`seen`, row_number() over (partition by a.`branch`, a.`id` order by a.`_position` desc) as `_rank`
   from (

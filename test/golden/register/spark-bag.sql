@@ -4,7 +4,7 @@ from (
     row_number() over (partition by `id`, `branch`, `Amount "net"`, `state`, `due`, `seen`, case when `_op` = 'd' then 1 else 0 end order by `_position`) as `_rank`,
     sum(case when `_op` = 'd' then 1 else 0 end) over (partition by `id`, `branch`, `Amount "net"`, `state`, `due`, `seen`) as `_deletes`
   from (
-    select a.`_op`, a.`_position`, CAST(`id` AS BIGINT) as `id`, CAST(`branch` AS STRING) as `branch`, CAST(`amount` AS DECIMAL(12,2)) as `Amount "net"`, case when `_position` < '0001-0000000000000007-00000000' and `_op` not in ('t') then CAST('it\'s \\ new' AS STRING) else CAST(`gone_2` AS STRING) end as `state`, CAST(`due` AS TIMESTAMP_NTZ) as `due`, CAST(`seen` AS TIMESTAMP_NTZ) as `seen`
+    select a.`_op`, a.`_position`, `id` as `id`, `branch` as `branch`, `amount` as `Amount "net"`, case when `_position` < '0001-0000000000000007-00000000' and `_op` not in ('t') then 'it\'s \\ new' else `gone_2` end as `state`, CAST(`due` AS TIMESTAMP_NTZ) as `due`, CAST(`seen` AS TIMESTAMP_NTZ) as `seen`
     from (
       select `_op`, `_position`, `id`, `branch`, `amount`, `gone_2`, `due`, `seen`
       from loan_base s

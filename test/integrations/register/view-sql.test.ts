@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { Position, TableName, TableSchema } from '../../../connectors/change.ts'
 import { DUCKDB_DIALECT } from '../../../connectors/duckdb/dialect.ts'
+import { DIALECTS } from '../../../connectors/hive/dialect.ts'
 import type { Dialect } from '../../../connectors/ports.ts'
 import { quoteName, quoteOwnText } from '../../../integrations/register/quote.ts'
 import { relationSql } from '../../../integrations/register/view-sql.ts'
-import { HIVE, SNOWFLAKE, SPARK } from '../../support/dialects.ts'
+import { SNOWFLAKE } from '../../support/dialects.ts'
 
 const cut = (number: number): Position => `0001-${String(number).padStart(16, '0')}-00000000` as Position
 
@@ -53,8 +54,8 @@ const SHAPES = {
 describe.each<readonly [string, Dialect]>([
   ['duckdb', DUCKDB_DIALECT],
   ['snowflake', SNOWFLAKE],
-  ['hive', HIVE],
-  ['spark', SPARK],
+  ['hive', DIALECTS.hive],
+  ['spark', DIALECTS.spark],
 ])('relations in the dialect of %s', (name, dialect) => {
   test.each(Object.entries(SHAPES))('current rows, %s', async (shape, table) => {
     const { current } = relationSql(table, dialect, SCANS)
@@ -86,7 +87,7 @@ test('comments go with the names of the relation', () => {
 
 test('names are quoted with the quote doubled, and texts of Portage hold nothing to quote', () => {
   expect(quoteName(DUCKDB_DIALECT, 'a"b`c')).toBe('"a""b`c"')
-  expect(quoteName(HIVE, 'a"b`c')).toBe('`a"b``c`')
+  expect(quoteName(DIALECTS.hive, 'a"b`c')).toBe('`a"b``c`')
   expect(quoteOwnText(cut(1))).toBe("'0001-0000000000000001-00000000'")
   expect(() => quoteOwnText("' or 1=1")).toThrow(RangeError)
 })

@@ -26,8 +26,17 @@ export type Statement =
     }
   | { readonly kind: 'alter view'; readonly view: RelationName; readonly query: readonly Token[] }
   | { readonly kind: 'set properties'; readonly table: RelationName; readonly properties: Properties }
-  | { readonly kind: 'add columns'; readonly table: RelationName; readonly columns: readonly NamedColumn[]; readonly cascade: boolean }
-  | { readonly kind: 'add partitions'; readonly table: RelationName; readonly partitions: readonly { readonly value: string; readonly location: string }[] }
+  | {
+      readonly kind: 'add columns'
+      readonly table: RelationName
+      readonly columns: readonly NamedColumn[]
+      readonly cascade: boolean
+    }
+  | {
+      readonly kind: 'add partitions'
+      readonly table: RelationName
+      readonly partitions: readonly { readonly value: string; readonly location: string }[]
+    }
   | { readonly kind: 'set location'; readonly table: RelationName; readonly value: string; readonly location: string }
   | { readonly kind: 'drop partitions'; readonly table: RelationName; readonly values: readonly string[] }
   | { readonly kind: 'drop'; readonly what: 'table' | 'view'; readonly table: RelationName }
@@ -97,6 +106,7 @@ class Parser {
 
   #createView(replace: boolean, lenient: boolean): Statement {
     const view = this.#relation()
+    if (this.#takes('(')) while (!this.#takes(')')) this.#next()
     this.#expect('TBLPROPERTIES')
     const properties = this.#properties()
     this.#expect('AS')

@@ -1,0 +1,86 @@
+/** What a database of the metastore holds now, asked statement by statement. I/O. */
+import { ConnectorError } from '../errors.ts'
+import { type HiveClient, rowsOf } from './client/client.ts'
+import { identifier, qualified } from './quote.ts'
+
+type Row = readonly (string | null)[]
+
+/** All rows as texts. */
+export async function textRows(client: HiveClient, sql: string, signal: AbortSignal): Promise<readonly Row[]> {
+  const rows: Row[] = []
+  for await (const row of rowsOf(await client.query(sql, signal))) {
+    rows.push(row.map((value) => (value === null ? null : String(value))))
+  }
+  return rows
+}
+
+/** Names of tables and views, folded; null when there is no such database. */
+export async function tableNames(client: HiveClient, schema: string, signal: AbortSignal): Promise<ReadonlySet<string> | null> {
+  const databases = await textRows(client, 'SHOW DATABASES', signal)
+  if (!databases.some(([name]) => name?.toLowerCase() === schema.toLowerCase())) return null
+  const rows = await textRows(client, `SHOW TABLES IN ${identifier(schema)}`, signal)
+  // Spark answers namespace, name, isTemporary; Hive the name.
+  return new Set(rows.map((row) => (row.length >= 3 ? row[1] : row[0])?.toLowerCase() ?? ''))
+}
+
+export async function tableProperties(
+  client: HiveClient,
+  schema: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await textRows(client, `SHOW TBLPROPERTIES ${qualified(schema, name)}`, signal)
+  return new Map(rows.map(([key, value]) => [key ?? '', value ?? '']))
+}
+
+/** Directories that are partitions of a table of files. */
+export async function partitionNames(
+  client: HiveClient,
+  schema: string,
+  table: string,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const rows = await textRows(client, `SHOW PARTITIONS ${qualified(schema, table)}`, signal)
+  return new Set(rows.map(([name]) => name?.replace(/^[^=]*=/, '') ?? ''))
+}
+
+/** Null when the engine does not tell. */
+export async function partitionLocation(
+  client: HiveClient,
+  {
+    schema,
+    table,
+    column,
+    directory,
+  }: { readonly schema: string; readonly table: string; readonly column: string; readonly directory: string },
+  signal: AbortSignal,
+): Promise<string | null> {
+  const partition = `PARTITION (${identifier(column)}='${directory}')`
+  const rows = await textRows(client, `DESCRIBE FORMATTED ${qualified(schema, table)} ${partition}`, signal)
+  const found = rows.find(([name]) => /^Location:?$/.test(name?.trim() ?? ''))
+  return found?.[1]?.trim() ?? null
+}
+
+/** Columns as the engine spells them, partition columns left out; null when there is no such relation. */
+export async function describedColumns(
+  client: HiveClient,
+  schema: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<readonly { readonly name: string; readonly type: string }[] | null> {
+  let rows: readonly Row[]
+  try {
+    rows = await textRows(client, `DESCRIBE ${qualified(schema, name)}`, signal)
+  } catch (error) {
+    if (error instanceof ConnectorError && error.code === 'NOT_FOUND') return null
+    throw error
+  }
+  const columns: { name: string; type: string }[] = []
+  for (const [column, type] of rows) {
+    const called = column?.trim() ?? ''
+    // What follows is about partitions.
+    if (called === '' || called.startsWith('# ')) break
+    columns.push({ name: called, type: (type ?? '').trim().toUpperCase() })
+  }
+  return columns
+}

@@ -1,0 +1,209 @@
+/** From what the database holds to what it should show: the statements of one registration, in their order. Pure. */
+import { createHash } from 'node:crypto'
+import { METADATA_COLUMNS } from '../change.ts'
+import type { ProjectedDirectory, RegisterRequest } from '../ports.ts'
+import type { HiveWords } from './dialect.ts'
+import {
+  addColumns,
+  addPartitions,
+  createFilesTable,
+  dropFilesTable,
+  dropPartitions,
+  type FilesPlace,
+  filesName,
+  type ProjectedTable,
+  partitionColumn,
+  projectedTables,
+  type StoredColumn,
+  scansOf,
+  storedColumns,
+} from './files-table.ts'
+import { createLedger, hidden, type Ledger, type LedgerTable, OWNER, recordStatement } from './ledger.ts'
+import { filesPrefix, folded, historyName, viewsOf } from './names.ts'
+import { identifier, properties, qualified, text } from './quote.ts'
+
+/** What is known of the files table of one relation that must change. */
+export type FilesFacts = {
+  /** Null: there is no such table. */
+  readonly partitions: ReadonlySet<string> | null
+  /** As the engine describes them; null: they are what the ledger says. */
+  readonly columns: readonly StoredColumn[] | null
+}
+
+export type View = {
+  readonly name: string
+  readonly columns: readonly { readonly name: string; readonly comment: string | null }[]
+  readonly select: string
+}
+
+export type WorkingTable = {
+  readonly table: ProjectedTable
+  readonly views: readonly View[]
+  readonly entry: LedgerTable
+}
+
+export type PlanInput = {
+  readonly request: RegisterRequest
+  readonly place: FilesPlace
+  readonly words: HiveWords
+  readonly ledger: Ledger
+  /** Trust nothing that the ledger says: everything is looked at and made again. */
+  readonly everything: boolean
+}
+
+/** Tables whose directories or views are not what the ledger says, or whose views or files table are gone. */
+export function changedTables({ request, place, ledger, everything }: PlanInput): readonly WorkingTable[] {
+  return projectedTables(request).flatMap((table) => {
+    const sql = request.relationSql(table, scansOf(place, table))
+    const columns = (names: readonly string[]) => names.map((name) => ({ name, comment: sql.comments.get(name) ?? null }))
+    const views: readonly View[] = [
+      {
+        name: folded(historyName(table.relation)),
+        columns: columns([...METADATA_COLUMNS, ...sql.columns]),
+        select: sql.changes,
+      },
+      { name: folded(table.relation), columns: columns(sql.columns), select: sql.current },
+    ]
+    const definition = createHash('sha256').update(JSON.stringify(views)).digest('hex').slice(0, 16)
+    const { state, generation, directories } = table.projected
+    const width = storedColumns(table.schema).length
+    const entry: LedgerTable = { relation: table.relation, state, generation, columns: width, definition }
+    const old = ledger.tables.get(folded(table.relation))
+    const isThere = (name: string) => ledger.names?.has(folded(name)) === true
+    const same =
+      !everything &&
+      old !== undefined &&
+      old.state === state &&
+      old.definition === definition &&
+      viewsOf(table.relation).every(isThere) &&
+      (directories.length === 0 || isThere(filesName(table)))
+    return same ? [] : [{ table, views, entry }]
+  })
+}
+
+export type RegistrationPlan = {
+  /** Nothing of it can be seen through the views. */
+  readonly prepare: readonly string[]
+  /** Directories that are new to the table of files. */
+  readonly added: readonly { readonly table: ProjectedTable; readonly directories: readonly ProjectedDirectory[] }[]
+  /** One statement per view: old rows before it, new ones after it. */
+  readonly show: readonly string[]
+  readonly record: readonly string[]
+  /** What nothing shows any more. */
+  readonly clean: readonly string[]
+}
+
+/** So many entries of the ledger in one statement. */
+const ENTRIES = 50
+
+export function planRegistration(
+  input: PlanInput,
+  changed: readonly WorkingTable[],
+  facts: ReadonlyMap<string, FilesFacts>,
+): RegistrationPlan {
+  const { request, place, words, ledger } = input
+  const owner = { integration: request.integration, schema: request.schema }
+  const prepare: string[] = []
+  const show: string[] = []
+  const clean: string[] = []
+  const added: { table: ProjectedTable; directories: readonly ProjectedDirectory[] }[] = []
+  if (ledger.names === null) prepare.push(`CREATE DATABASE IF NOT EXISTS ${identifier(request.schema)}`)
+  if (!ledger.exists) prepare.push(createLedger(owner))
+  for (const { table, views } of changed) {
+    const known = facts.get(table.relation) ?? { partitions: null, columns: null }
+    const fit = fitOf(table, known, ledger.tables.get(folded(table.relation)))
+    const partitions = fit === 'another' ? null : known.partitions
+    if (fit === 'another') prepare.push(...dropFilesTable(request.schema, filesName(table)))
+    if (table.projected.directories.length > 0) {
+      if (partitions === null) prepare.push(createFilesTable(place, table))
+      else if (typeof fit === 'number') prepare.push(addColumns(place, table, fit, words.cascade))
+      const fresh = table.projected.directories.filter(({ name }) => partitions?.has(name) !== true)
+      prepare.push(...addPartitions(place, table, fresh))
+      if (fresh.length > 0) added.push({ table, directories: fresh })
+    }
+    show.push(...views.map((view) => showView(input, view)))
+    const named = new Set(table.projected.directories.map(({ name }) => name))
+    clean.push(
+      ...dropPartitions(
+        place,
+        table,
+        [...(partitions ?? [])].filter((name) => !named.has(name)),
+      ),
+    )
+    clean.push(...otherGenerations(request, ledger, table))
+  }
+  const wanted = new Set(request.tables.map(({ relation }) => folded(relation)))
+  const gone = [...ledger.tables.values()].filter(({ relation }) => !wanted.has(folded(relation)))
+  for (const { relation } of gone) {
+    show.push(...viewsOf(relation).map((name) => `DROP VIEW IF EXISTS ${qualified(request.schema, name)}`))
+    clean.push(...filesTablesOf(ledger, relation).flatMap((name) => dropFilesTable(request.schema, name)))
+  }
+  const entries = changed.map(({ entry }) => entry)
+  const record: string[] = []
+  for (let start = 0; start < entries.length; start += ENTRIES) {
+    record.push(recordStatement(owner, entries.slice(start, start + ENTRIES), [], null))
+  }
+  record.push(
+    recordStatement(
+      owner,
+      [],
+      gone.map(({ relation }) => relation),
+      request.commit,
+    ),
+  )
+  return { prepare, added, show, record, clean }
+}
+
+/** Everything that a removal drops; never a file. */
+export function planRemoval(owner: { readonly schema: string }, ledger: Ledger, ledgerView: string): readonly string[] {
+  const views = [...ledger.tables.keys()].flatMap(viewsOf)
+  return [
+    ...views.map((name) => `DROP VIEW IF EXISTS ${qualified(owner.schema, name)}`),
+    ...[...ledger.tables.keys()].flatMap((relation) =>
+      filesTablesOf(ledger, relation).flatMap((name) => dropFilesTable(owner.schema, name)),
+    ),
+    // Last: as long as it is there, what was interrupted can be repeated.
+    `DROP VIEW IF EXISTS ${qualified(owner.schema, ledgerView)}`,
+  ]
+}
+
+/** `true`: the columns are right. A number: so many are, the others are to be appended. `another`: it must be made again. */
+function fitOf(
+  table: ProjectedTable,
+  { partitions, columns }: FilesFacts,
+  old: LedgerTable | undefined,
+): true | number | 'another' {
+  if (partitions === null) return true
+  const wanted = storedColumns(table.schema)
+  const found = columns ?? wanted.slice(0, old?.columns ?? 0)
+  const partition = partitionColumn(table.schema)
+  const own = found.filter(({ name }) => name !== partition)
+  const equal = own.every(({ name, type }, index) => wanted[index]?.name === name && wanted[index]?.type === type)
+  if (!equal || own.length > wanted.length) return 'another'
+  return own.length === wanted.length ? true : own.length
+}
+
+const filesTablesOf = ({ names }: Ledger, relation: string): readonly string[] =>
+  [...(names ?? [])].filter(
+    (name) => name.startsWith(filesPrefix(relation)) && /^\d+$/.test(name.slice(filesPrefix(relation).length)),
+  )
+
+function otherGenerations(request: RegisterRequest, ledger: Ledger, table: ProjectedTable): readonly string[] {
+  const others = filesTablesOf(ledger, table.relation).filter((name) => name !== filesName(table))
+  return others.flatMap((name) => dropFilesTable(request.schema, name))
+}
+
+function showView({ request, words, ledger }: PlanInput, { name, columns, select }: View): string {
+  const view = qualified(request.schema, name)
+  if (words.replaceView === 'alter' && ledger.names?.has(name) === true) return `ALTER VIEW ${view} AS\n${select}`
+  const replace = words.replaceView === 'create' ? 'OR REPLACE ' : ''
+  const owner = properties([[OWNER, hidden(request.integration)]])
+  return `CREATE ${replace}VIEW ${view}${commented(columns)} TBLPROPERTIES (${owner}) AS\n${select}`
+}
+
+/** Names are the query's own; listed only where one has a comment. */
+function commented(columns: View['columns']): string {
+  if (columns.every(({ comment }) => comment === null)) return ''
+  const listed = columns.map(({ name, comment }) => `${identifier(name)}${comment === null ? '' : ` COMMENT ${text(comment)}`}`)
+  return ` (${listed.join(', ')})`
+}
