@@ -101,6 +101,7 @@ function canonicalSql({ column, type }: ColumnPlan): string {
     case 'binary':
       return `encode(${name}, 'hex')`
     case 'utf8':
+      if (column.type.format === 'uuid' && type.name === 'uuid') return `${name}::text`
       if (column.type.format === 'hex') return `encode(${name}, 'hex')`
       if (column.type.format === 'time' && type.name === 'time') return `to_char(${name}, 'HH24:MI:SS.US')`
       return escaped(isText(type) ? `${name}::text` : outputText(type, name))

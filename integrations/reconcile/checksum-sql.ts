@@ -25,6 +25,8 @@ type Words = {
   /** The number of hex digits, as an exact integer. */
   readonly fromHex: (hex: string) => string
   readonly isNan: (value: string) => string
+  /** Its bits as big-endian hex, for engines that tell them; a NaN has been told already. */
+  readonly bits: ((value: string, width: 4 | 8) => string) | null
 }
 
 const plainText = (value: string): string => `'${value.replaceAll("'", "''")}'`
@@ -53,6 +55,10 @@ const WORDS: Readonly<Record<ChecksumEngine, Words>> = {
     md5: (text) => `md5(${text})`,
     fromHex: (hex) => `cast('0x' || ${hex} as bigint)`,
     isNan: (value) => `isnan(${value})`,
+    bits: (value, width) => {
+      const integer = width === 4 ? 'uinteger' : 'ubigint'
+      return `printf('%0${2 * width}x', cast(cast(${value} as bit) as ${integer}))`
+    },
   },
   snowflake: {
     text: backslashText,
@@ -65,6 +71,7 @@ const WORDS: Readonly<Record<ChecksumEngine, Words>> = {
     md5: (text) => `md5(${text})`,
     fromHex: (hex) => `to_number(${hex}, 'XXXXXXXXXXXXXXX')`,
     isNan: (value) => `${value} = 'NaN'::float`,
+    bits: null,
   },
   hive: {
     text: backslashText,
@@ -77,6 +84,7 @@ const WORDS: Readonly<Record<ChecksumEngine, Words>> = {
     md5: (text) => `md5(${text})`,
     fromHex: (hex) => `cast(conv(${hex}, 16, 10) as decimal(38,0))`,
     isNan: (value) => `cast(${value} as string) = 'NaN'`,
+    bits: null,
   },
   spark: {
     text: backslashText,
@@ -89,13 +97,17 @@ const WORDS: Readonly<Record<ChecksumEngine, Words>> = {
     md5: (text) => `md5(cast(${text} as binary))`,
     fromHex: (hex) => `cast(conv(${hex}, 16, 10) as decimal(38,0))`,
     isNan: (value) => `isnan(${value})`,
+    bits: null,
   },
 }
 
 /** True when the engine has a rendering: `postgres` renders in its connector. */
 export const isChecksumEngine = (name: Dialect['name']): name is ChecksumEngine => name in WORDS
 
-/** The escaped text of a column, `\N` for NULL. Not for floats. */
+/** True when the engine renders floats like everybody else: their bits. */
+export const rendersFloats = (name: Dialect['name']): boolean => isChecksumEngine(name) && WORDS[name].bits !== null
+
+/** The escaped text of a column, `\N` for NULL. Floats: where `rendersFloats`. */
 export function fieldSql(engine: ChecksumEngine, { expression, type }: ChecksumColumn): string {
   const words = WORDS[engine]
   return `coalesce(${canonicalSql(words, expression, type)}, ${words.text('\\N')})`
@@ -118,12 +130,16 @@ function canonicalSql(words: Words, value: string, type: LogicalType): string {
     case 'binary':
       return words.hex(value)
     case 'utf8': {
+      if (type.format === 'uuid') return value
       const backslashes = words.replace(value, words.text('\\'), words.text('\\\\'))
       return words.replace(backslashes, 'chr(31)', words.text('\\u'))
     }
     case 'float32':
-    case 'float64':
-      throw new RangeError('floats have no common text')
+    case 'float64': {
+      if (words.bits === null) throw new RangeError('floats have no common text')
+      const bits = words.bits(value, type.kind === 'float32' ? 4 : 8)
+      return `case when ${value} is null then null when ${words.isNan(value)} then 'NaN' else ${bits} end`
+    }
     default:
       return type satisfies never
   }

@@ -10,6 +10,7 @@ import type { LogState } from '../land/log/commit.ts'
 import type { LakePlace } from '../land/log/keys.ts'
 import { loadLog } from '../land/log/read.ts'
 import { Coverage } from './coverage.ts'
+import { rangedColumns } from './engine-sums.ts'
 import { type ReconcileReport, type SideReport, type TableReport, type Verdict, worst } from './report.ts'
 import { type Moment, TableWork } from './table-work.ts'
 import { compareWarehouse, shownThrough, type WarehousePlace } from './warehouse-side.ts'
@@ -63,8 +64,10 @@ export async function reconcile(options: ReconcileOptions, signal: AbortSignal):
     loaded,
   )
   const names = options.tables ?? (await everyTable(loaded.state, source, signal))
+  const engines = new Set(options.warehouses.map(({ warehouse }) => warehouse.dialect.name))
   const work = names.map(
-    (table) => new TableWork(table, { ...options, onRows: (side, rows) => onEvent({ kind: 'rows', table, side, rows }) }),
+    (table) =>
+      new TableWork(table, { ...options, engines, onRows: (side, rows) => onEvent({ kind: 'rows', table, side, rows }) }),
   )
   const seconds = new Map<TableName, number>()
   const sides = new Map<TableName, readonly SideReport[]>()
@@ -230,7 +233,6 @@ function tableReport(each: TableWork, warehouses: readonly SideReport[], seconds
   }
   const sides = [lake, ...warehouses]
   const files: Verdict = each.files.length > 0 ? 'different' : 'equal'
-  const floats = each.lakeSums?.compared.columns.flatMap(({ float, name }) => (float ? [name] : [])) ?? []
   return {
     table: each.table,
     verdict: worst([files, ...sides.map(({ verdict }) => verdict)]),
@@ -241,7 +243,7 @@ function tableReport(each: TableWork, warehouses: readonly SideReport[], seconds
     sides,
     files: each.files,
     filesChecked: each.filesChecked,
-    columns: { compared: each.comparedColumns, byRange: warehouses.length === 0 ? [] : floats },
+    columns: { compared: each.comparedColumns, byRange: each.lakeSums === null ? [] : rangedColumns(each.lakeSums) },
     notes: each.notes,
     seconds,
   }

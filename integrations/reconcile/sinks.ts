@@ -22,16 +22,24 @@ export type ColumnList = { readonly indexes: readonly number[]; readonly key?: r
 /** Neighbours among the rendered columns, which stand in the row's text together. */
 type Run = { readonly first: number; readonly last: number }
 
-/** Sums of several column lists at once, and the ranges of the float columns. Every column is rendered once. */
+/** Sums of several column lists at once, and where asked the ranges of the float columns. Every column is rendered once. */
 export function sumRows(
   compared: ComparedTable,
-  options: { readonly lists: readonly ColumnList[]; readonly digits: number; readonly wanted: KeyTest },
+  options: {
+    readonly lists: readonly ColumnList[]
+    readonly digits: number
+    readonly wanted: KeyTest
+    /** The ranges are wanted. */
+    readonly ranged?: boolean
+  },
 ): { readonly sink: RowSink; readonly result: () => SideSums } {
   const { digits, wanted } = options
   const text = new RowText()
   const part = new RowText()
   const floats = compared.columns.flatMap((column, index) =>
-    column.float ? [{ index, name: column.name, range: new FloatRange(column.type.kind === 'float32' ? 4 : 8) }] : [],
+    column.float && options.ranged === true
+      ? [{ index, name: column.name, range: new FloatRange(column.type.kind === 'float32' ? 4 : 8) }]
+      : [],
   )
   const asked = new Set([...options.lists.flatMap(({ indexes }) => indexes), ...floats.map(({ index }) => index)])
   const rendered = compared.columns.flatMap((_, index) => (asked.has(index) ? [index] : []))

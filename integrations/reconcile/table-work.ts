@@ -5,27 +5,17 @@
  */
 import type { Position, SourceTable, TableName } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
-import type { HeldSnapshot, ObjectStore, Source } from '../../connectors/ports.ts'
+import type { Dialect, HeldSnapshot, ObjectStore, Source } from '../../connectors/ports.ts'
 import type { LogState } from '../land/log/commit.ts'
 import type { LakePlace } from '../land/log/keys.ts'
 import { bothOf } from './both-of.ts'
 import { type BucketSums, bucketName, differingBuckets, digitsFor, firstBuckets, totalRows } from './bucket-sums.ts'
-import { asEnginesCompare, type ComparedTable, comparedTable } from './compared-table.ts'
+import { type ComparedTable, comparedTable } from './compared-table.ts'
 import { differenceOf, differingKeys, type RowDifference } from './drill-down.ts'
+import { engineLists, type LakeSums } from './engine-sums.ts'
 import { checkBytes, checkFiles, filesOf } from './file-check.ts'
-import type { FloatRange } from './float-range.ts'
 import { type FileProblem, type LakeView, lakeView, rowsIn, scanLake } from './lake-rows.ts'
-import {
-  type ColumnList,
-  collectRows,
-  EVERY_KEY,
-  inBuckets,
-  inKeys,
-  type KeyTest,
-  printRows,
-  type SideSums,
-  sumRows,
-} from './sinks.ts'
+import { collectRows, EVERY_KEY, inBuckets, inKeys, type KeyTest, printRows, type SideSums, sumRows } from './sinks.ts'
 import { type SourceScan, scanSource, sourceChecksums } from './source-rows.ts'
 
 /** A position at which everything can be compared. */
@@ -45,6 +35,8 @@ export type WorkOptions = {
   readonly deep: boolean
   /** Part of the keys that is compared, 0 < sample ≤ 1. */
   readonly sample: number
+  /** Of the warehouses that are compared afterwards. */
+  readonly engines: ReadonlySet<Dialect['name']>
   readonly onRows: (side: 'source' | 'lake', rows: number) => void
 }
 
@@ -58,18 +50,6 @@ const MAX_PREFIXES = 4_096
 const MAX_CONFIRMATIONS = 6
 const MAX_RETRIES = 8
 const MAX_RESTARTS = 4
-
-/** What the lake held when the checksums were taken: warehouses are held against it. */
-export type LakeSums = {
-  readonly compared: ComparedTable
-  readonly view: LakeView
-  readonly commit: number
-  readonly digits: number
-  readonly prefixes: readonly string[] | null
-  /** Of every column that engines can render. */
-  readonly sums: BucketSums
-  readonly floats: ReadonlyMap<string, FloatRange>
-}
 
 type Phase =
   /** `buckets`: the table as a whole differed a moment ago. */
@@ -201,20 +181,17 @@ export class TableWork {
   ): Promise<void> {
     const { store, lake, deep, onRows } = this.#options
     const files = filesOf(moment.state.tables[this.table] ?? { base: null, changes: [] })
-    const found = await checkFiles(store, lake, this.table, files, signal)
-    for (const problem of found.problems) this.#tell(problem)
-    this.#sizes = found.sizes
+    const { problems, sizes } = await checkFiles(store, lake, this.table, files, signal)
+    for (const problem of problems) this.#tell(problem)
+    this.#sizes = sizes
     const view = this.#sized(asLogged)
     if (deep) for (const problem of await checkBytes(store, files, () => {}, signal)) this.#tell(problem)
     const rows = rowsIn(view)
     const fine = inBucketsNow || rows < MIN_WHOLE_ROWS ? digitsFor(rows) : 0
     const { digits, prefixes } = sampled(this.#options.sample, fine)
     const wanted = prefixes === null ? EVERY_KEY : inBuckets(prefixes)
-    const shown = asEnginesCompare(compared)
-    const common = shown.columns.flatMap(({ float }, index) => (float ? [] : [index]))
-    const lists: ColumnList[] = [{ indexes }]
-    if (common.join() !== indexes.join()) lists.push({ indexes: common, ...(shown === compared ? {} : { key: shown.key }) })
-    const summed = sumRows(compared, { lists, digits, wanted })
+    const engines = engineLists(view, indexes, this.#options.engines)
+    const summed = sumRows(compared, { lists: engines.lists, ranged: engines.ranged, digits, wanted })
     const [source] = await bothOf(
       (stop) => this.#sourceSums(moment, { compared, view, indexes }, { digits, prefixes, wanted }, stop),
       (stop) =>
@@ -231,8 +208,8 @@ export class TableWork {
         ),
       signal,
     )
-    const { sums, floats } = summed.result()
-    const [lakeSums = new Map(), lakeCommon = lakeSums] = sums
+    const found = summed.result()
+    const [lakeSums = new Map()] = found.sums
     this.sourceRows = totalRows(source)
     this.lakeRows = totalRows(lakeSums)
     this.position = moment.cut
@@ -241,24 +218,16 @@ export class TableWork {
     this.comparedColumns = indexes.length
     const masked = compared.columns.filter((column) => column.masked && !deep).map(({ name }) => name)
     this.notes = [...compared.notes, ...(masked.length === 0 ? [] : [`masked, compared with --deep only: ${masked.join(', ')}`])]
-    const together = prefixes === null || shown === compared
-    if (!together) this.notes = [...this.notes, 'a bag with floats: warehouses are not compared by sample']
     const buckets = differingBuckets(source, lakeSums)
     if (digits === 0 && buckets.length > 0) {
       this.#phase = { kind: 'sums', buckets: true }
       return
     }
-    this.lakeSums = together
-      ? {
-          compared: shown,
-          view: { ...view, compared: shown },
-          commit: moment.state.number,
-          digits,
-          prefixes,
-          sums: lakeCommon,
-          floats,
-        }
-      : null
+    const taken = engines.take(found, { commit: moment.state.number, digits, prefixes })
+    // Rows of a bag that an engine sees without its floats lie in other buckets than those that were read.
+    const apart = prefixes !== null && taken.ranged !== null && taken.ranged.compared !== compared
+    if (apart) this.notes = [...this.notes, 'a bag with floats: warehouses are not compared by sample']
+    this.lakeSums = apart ? null : taken
     this.#bucketRows = (bucket) => Number(maxOf(source.get(bucket)?.rows, lakeSums.get(bucket)?.rows))
     this.#lookInto(buckets)
   }

@@ -36,10 +36,13 @@ export function warehouseTable(
     readonly schema: string
     readonly registration: TableRegistration
     readonly compared: ComparedTable
+    /** Columns in the checksum; floats that are not are compared by their range. */
+    readonly rendered: readonly number[]
     readonly until: Position
   },
 ): WarehouseTable {
   const { registration, compared, until } = options
+  const inSums = new Set(options.rendered)
   const engine = warehouse.dialect.name
   if (!isChecksumEngine(engine)) throw new ConnectorError('UNSUPPORTED', `Engine "${engine}" computes no checksums of relations`)
   const names = new Map(shownColumns(registration.schema).map(({ id, name }) => [id, name]))
@@ -50,9 +53,9 @@ export function warehouseTable(
       : { expression: `t.${quoteName(warehouse.dialect, name)}`, type: column.type }
   }
   const all = compared.columns.map((column, index) => ({ index, source: column, column: shown(column) }))
-  const rendered = all.flatMap(({ index, source, column }) => (column === null || source.float ? [] : [{ index, column }]))
+  const rendered = all.flatMap(({ index, column }) => (column === null || !inSums.has(index) ? [] : [{ index, column }]))
   const floats = all.flatMap(({ index, source, column }) =>
-    column === null || !source.float ? [] : [{ index, name: source.name, expression: column.expression }],
+    column === null || !source.float || inSums.has(index) ? [] : [{ index, name: source.name, expression: column.expression }],
   )
   const inKey = new Set(compared.key)
   const from = `(\n${asOfSql(registration, options.schema, until, warehouse.dialect)}\n) t`

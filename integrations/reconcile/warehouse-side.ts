@@ -8,10 +8,10 @@ import { registrationOf } from '../register/registration.ts'
 import { differingBuckets, digitsFor, firstBuckets, totalRows } from './bucket-sums.ts'
 import { GIVEN_UP_MS } from './coverage.ts'
 import { differenceOf, differingKeys } from './drill-down.ts'
+import { type EngineSums, type LakeSums, sumsFor } from './engine-sums.ts'
 import { rowsIn, scanLake } from './lake-rows.ts'
 import type { SideReport } from './report.ts'
 import { collectRows, EVERY_KEY, inBuckets, inKeys, printRows, sumRows } from './sinks.ts'
-import type { LakeSums } from './table-work.ts'
 import {
   type WarehouseTable,
   warehouseChecksums,
@@ -89,30 +89,32 @@ export async function compareWarehouse(
   lakeSums: LakeSums,
   signal: AbortSignal,
 ): Promise<SideReport & { readonly passing?: true }> {
-  const { compared, view, digits, prefixes } = lakeSums
+  const { digits, prefixes, until } = lakeSums
   const name = `${place.connection}.${place.schema}`
   const about = { side: 'warehouse', name, rows: null, reason: null, differences: [], more: 0, floats: [] } as const
+  const held = sumsFor(lakeSums, place.warehouse.dialect.name)
+  if (held === null) throw new ConnectorError('INTERNAL', `The lake was not summed up for "${name}"`)
+  const { compared, rendered } = held
   const registration = shown.tables.get(compared.source.table)
   if (registration === undefined) return { ...about, verdict: 'skipped', reason: 'it does not show the table yet', passing: true }
   const shownUntil = registration.until
-  if (shownUntil !== undefined && shownUntil < view.until) {
-    const held = 'a schema change is held: look at "portage plan", accept with "portage apply"'
-    return { ...about, verdict: 'skipped', reason: held }
+  if (shownUntil !== undefined && shownUntil < until) {
+    const reason = 'a schema change is held: look at "portage plan", accept with "portage apply"'
+    return { ...about, verdict: 'skipped', reason }
   }
-  if (registration.baseThrough > view.until)
+  if (registration.baseThrough > until)
     return { ...about, verdict: 'skipped', reason: 'the table was copied again meanwhile', passing: true }
-  const table = warehouseTable(place.warehouse, { schema: place.schema, registration, compared, until: view.until })
-  const rendered = compared.columns.flatMap(({ float }, index) => (float ? [] : [index]))
+  const table = warehouseTable(place.warehouse, { schema: place.schema, registration, compared, rendered, until })
   if (table.columns.map(({ index }) => index).join() !== rendered.join()) {
     return { ...about, verdict: 'skipped', reason: 'it shows the table in another shape', passing: true }
   }
   try {
     const sums = await warehouseChecksums(table, { digits, prefixes }, signal)
     const rows = Number(totalRows(sums))
-    const floats = prefixes === null ? differingFloats(lakeSums, await warehouseFloats(table, signal)) : []
-    const buckets = differingBuckets(lakeSums.sums, sums)
+    const floats = prefixes === null ? differingFloats(held, await warehouseFloats(table, signal)) : []
+    const buckets = differingBuckets(held.sums, sums)
     if (buckets.length === 0) return { ...about, rows, floats, verdict: floats.length > 0 ? 'different' : 'equal' }
-    const { differences, more } = await drillDown(table, options, lakeSums, rendered, signal)
+    const { differences, more } = await drillDown(table, options, { ...held, digits, prefixes }, signal)
     return { ...about, rows, floats, differences, more, verdict: 'different' }
   } catch (error) {
     signal.throwIfAborted()
@@ -122,7 +124,10 @@ export async function compareWarehouse(
 }
 
 /** The range of a bag's floats is unknown: rows that were taken away again may have made it. */
-function differingFloats({ compared, floats }: LakeSums, found: Awaited<ReturnType<typeof warehouseFloats>>): readonly string[] {
+function differingFloats(
+  { compared, floats }: EngineSums,
+  found: Awaited<ReturnType<typeof warehouseFloats>>,
+): readonly string[] {
   return [...floats].flatMap(([name, range]) => {
     const other = found.get(name)
     if (other === undefined) return []
@@ -135,8 +140,7 @@ function differingFloats({ compared, floats }: LakeSums, found: Awaited<ReturnTy
 async function drillDown(
   table: WarehouseTable,
   { store }: WarehouseOptions,
-  { compared, view, prefixes, ...whole }: LakeSums,
-  rendered: readonly number[],
+  { compared, view, rendered, prefixes, ...whole }: EngineSums & Pick<LakeSums, 'digits' | 'prefixes'>,
   signal: AbortSignal,
 ): Promise<Pick<SideReport, 'differences' | 'more'>> {
   const scan = { store, view, onProblem: () => {} }
@@ -144,10 +148,10 @@ async function drillDown(
   const wanted = prefixes === null ? EVERY_KEY : inBuckets(prefixes)
   const summed = sumRows(compared, { lists: [{ indexes: rendered }], digits, wanted })
   await scanLake(scan, summed.sink, signal)
-  const [held = new Map()] = summed.result().sums
+  const [lakeSums = new Map()] = summed.result().sums
   const shownSums = await warehouseChecksums(table, { digits, prefixes }, signal)
-  const { buckets, rest } = firstBuckets(differingBuckets(held, shownSums), (bucket) =>
-    Number(shownSums.get(bucket)?.rows ?? held.get(bucket)?.rows ?? 0n),
+  const { buckets, rest } = firstBuckets(differingBuckets(lakeSums, shownSums), (bucket) =>
+    Number(shownSums.get(bucket)?.rows ?? lakeSums.get(bucket)?.rows ?? 0n),
   )
   const expected = printRows(rendered, { wanted: inBuckets(buckets), limit: MAX_PRINTS })
   await scanLake(scan, expected.sink, signal)

@@ -6,9 +6,17 @@ import { openMemoryStore } from '../../../connectors/memory/store.ts'
 import type { FileEntry } from '../../../integrations/land/log/commit.ts'
 import { storedGroups } from '../../../integrations/read/stored-groups.ts'
 import { storedCells } from '../../../integrations/reconcile/cells.ts'
-import { type ChecksumEngine, checksumSql, floatsSql, printsSql, rowsSql } from '../../../integrations/reconcile/checksum-sql.ts'
+import {
+  type ChecksumEngine,
+  checksumSql,
+  fieldSql,
+  floatsSql,
+  printsSql,
+  rowsSql,
+} from '../../../integrations/reconcile/checksum-sql.ts'
 import type { ComparedTable } from '../../../integrations/reconcile/compared-table.ts'
 import { KeyDigest } from '../../../integrations/reconcile/row-sink.ts'
+import { RowText } from '../../../integrations/reconcile/row-text.ts'
 import { EVERY_KEY, sumRows } from '../../../integrations/reconcile/sinks.ts'
 import { VECTOR_COLUMNS, vectorColumns, vectorFile, vectorSums, vectors } from '../../support/checksum-vectors.ts'
 import { sharedPostgres } from '../../support/postgres.ts'
@@ -115,4 +123,38 @@ test.each(['duckdb', 'snowflake', 'hive', 'spark'] as const)('the SQL for %s is 
     floatsSql(engine, 'vector t', [id?.expression ?? '']),
   ]
   await expect(`${statements.join(';\n\n')};\n`).toMatchFileSnapshot(`../../golden/reconcile/${engine}.sql`)
+})
+
+test.each([
+  ['float64', 8, 'double'],
+  ['float32', 4, 'float'],
+] as const)('DuckDB tells a %s by its bits, as our reader does', async (kind, width, sqlType) => {
+  const numbers = [
+    0,
+    -0,
+    1.5,
+    -1.5,
+    Math.fround(1 / 3),
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+    -1e-40,
+    3e38,
+  ]
+  const out = new RowText()
+  const expected = numbers.map((number) => {
+    out.reset()
+    out.float(number, width)
+    return Buffer.from(out.bytes.subarray(0, out.length)).toString()
+  })
+  const instance = await DuckDBInstance.create(':memory:')
+  const connection = await instance.connect()
+  const field = fieldSql('duckdb', { expression: 'v', type: { kind } })
+  const list = [...numbers.map((number) => (Object.is(number, -0) ? "'-0'" : `'${number}'`)), 'null'].join(', ')
+  const rows = (
+    await connection.runAndReadAll(`select ${field} from (select unnest([${list}]::${sqlType}[]) as v)`)
+  ).getRowsJson()
+  expect(rows.map(([text]) => text)).toEqual([...expected, '\\N'])
+  connection.closeSync()
+  instance.closeSync()
 })
