@@ -1,0 +1,6 @@
+{{ config(materialized='incremental', unique_key='id', incremental_strategy='delete+insert') }}
+select id, amount, status, updated_at
+from {{ ref('stg_loan') }}
+{% if is_incremental() %}
+where updated_at > (select max(updated_at) from {{ this }})
+{% endif %}
