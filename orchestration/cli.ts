@@ -11,6 +11,7 @@ import { discoverCommand } from './commands/discover.ts'
 import { featuresCommand } from './commands/features.ts'
 import { initCommand } from './commands/init.ts'
 import { inspectCommand } from './commands/inspect.ts'
+import { linkCommand, unlinkCommand } from './commands/link.ts'
 import { listCommand } from './commands/list.ts'
 import { planCommand } from './commands/plan.ts'
 import { queryCommand } from './commands/query.ts'
@@ -41,6 +42,8 @@ export const COMMANDS: readonly DefineCommand[] = [
   statusCommand,
   listCommand,
   transferCommand,
+  linkCommand,
+  unlinkCommand,
   queryCommand,
   inspectCommand,
   featuresCommand,

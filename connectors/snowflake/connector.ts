@@ -1,4 +1,4 @@
-/** Connector `snowflake`: external tables over a lake in a bucket. The driver is loaded when a session is first opened. */
+/** Connector `snowflake`: external tables over a lake in a bucket; tables that are read through one. The driver is loaded when a session is first opened. */
 import type { Connector } from '../ports.ts'
 import { type SnowflakeOptions, snowflakeOptions } from './options.ts'
 
@@ -8,5 +8,9 @@ export const snowflake: Connector<SnowflakeOptions> = {
   openWarehouse: async (options, environment) => {
     const { openSnowflakeWarehouse } = await import('./warehouse.ts')
     return await openSnowflakeWarehouse(options, environment)
+  },
+  openTables: async (options, environment) => {
+    const { openTablesOf } = await import('./tables/tables.ts')
+    return openTablesOf(options, environment)
   },
 }

@@ -37,18 +37,25 @@ export function stageStatements(
   stage: StageOptions,
   { secrets }: { readonly secrets: boolean },
 ): readonly string[] {
-  const name = qualified(schema, stageName(integration))
-  const comment = `COMMENT = ${text(`The lake of Portage's integration "${integration}"`)}`
-  const place = [`URL = ${text(stage.url)}`, ...access(stage, secrets)]
-  const endpoint = stage.endpoint === undefined ? [] : [`ENDPOINT = ${text(stage.endpoint)}`]
+  const comment = `The lake of Portage's integration "${integration}"`
   const formats = [
     `CREATE FILE FORMAT IF NOT EXISTS ${qualified(schema, formatName(integration, 'parquet'))} TYPE = PARQUET BINARY_AS_TEXT = FALSE`,
     `CREATE FILE FORMAT IF NOT EXISTS ${qualified(schema, formatName(integration, 'orc'))} TYPE = ORC`,
   ]
+  return [...formats, ...ownStage(qualified(schema, stageName(integration)), stage, { comment, secrets })]
+}
+
+/** `name` quoted. */
+export function ownStage(
+  name: string,
+  stage: StageOptions,
+  { comment, secrets }: { readonly comment: string; readonly secrets: boolean },
+): readonly string[] {
+  const place = [`URL = ${text(stage.url)}`, ...access(stage, secrets)]
+  const endpoint = stage.endpoint === undefined ? [] : [`ENDPOINT = ${text(stage.endpoint)}`]
   const [url = '', ...rest] = place
   return [
-    ...formats,
-    `CREATE STAGE IF NOT EXISTS ${name} ${[url, ...endpoint, ...rest, comment].join(' ')}`,
+    `CREATE STAGE IF NOT EXISTS ${name} ${[url, ...endpoint, ...rest, `COMMENT = ${text(comment)}`].join(' ')}`,
     `ALTER STAGE ${name} SET ${place.join(' ')}`,
   ]
 }

@@ -5,9 +5,11 @@ import { check } from './check.ts'
 import { openSnowflakeClient, type SessionTag, type SnowflakeClient } from './client.ts'
 import { describeRelations, readRegistered } from './describe.ts'
 import { SNOWFLAKE_DIALECT } from './dialect.ts'
+import { linkTable, unlinkTable } from './foreign/link.ts'
 import { accountName, type SnowflakeOptions } from './options.ts'
 import { query } from './query.ts'
 import { type RegisterContext, register, unregister } from './register.ts'
+import { unloadQuery } from './tables/unload-query.ts'
 
 export type OpenClient = (tag: SessionTag, signal: AbortSignal) => Promise<SnowflakeClient>
 
@@ -50,12 +52,9 @@ export async function openSnowflakeWarehouse(
       await describeRelations(await clientFor(integration, signal), { integration, schema }, signal),
     register: async (request, signal) => await register(await context(request, signal), request, signal),
     query: async (sql, signal) => await query(await clientFor('query', signal), sql, signal),
-    unload: async () => {
-      throw new ConnectorError(
-        'UNSUPPORTED',
-        'Snowflake unloads through a stage: use "portage transfer snowflake:<schema>.<table> lake:<integration>"',
-      )
-    },
+    unload: async (request, signal) => await unloadQuery(await clientFor('unload', signal), options, request, signal),
+    link: async (request, signal) => await linkTable(await clientFor('link', signal), options.stage, request, signal),
+    unlink: async (request, signal) => await unlinkTable(await clientFor('link', signal), request, signal),
     remove: async (request, signal) => await unregister(await clientFor(request.integration, signal), request, signal),
     [Symbol.asyncDispose]: async () => {
       const opened = [...sessions.values()]

@@ -2,10 +2,11 @@
 import { expect, test } from 'vitest'
 import { typeName } from '../../../connectors/logical-type.ts'
 import type { SnowflakeColumn } from '../../../connectors/snowflake/client.ts'
+import { ownStage } from '../../../connectors/snowflake/stage.ts'
 import { unloadPlan, wantedColumns } from '../../../connectors/snowflake/tables/unload-plan.ts'
 import { DEFAULT_POLICIES, type UnloadPolicies, unloadPolicies } from '../../../connectors/snowflake/tables/unload-policy.ts'
 import { copySql, describeSql, unloadSelect } from '../../../connectors/snowflake/tables/unload-sql.ts'
-import { stageSql, stageUrl } from '../../../connectors/snowflake/tables/unload-stage.ts'
+import { pathBelow } from '../../../connectors/snowflake/tables/unload-stage.ts'
 
 const column = (name: string, type: string, precision: number | null = null, scale: number | null = null): SnowflakeColumn => {
   return { name, type, precision, scale, nullable: true }
@@ -40,10 +41,10 @@ const stage = { url: 's3compat://bucket/raw/', endpoint: '127.0.0.1:1', access_k
 test('the statements are those that were looked at', async () => {
   const plan = unloadPlan('Table "X"', COLUMNS, DEFAULT_POLICIES)
   const select = unloadSelect(plan, { from: { sql: 'select * from x -- all;' }, columns: null, where: null })
-  const location = '"DB"."RAW"."portage_unload_1"/'
+  const location = `"DB"."RAW"."PORTAGE__UNLOAD"/${pathBelow(stage, 's3://bucket/raw/_unload/1/').path}`
   const statements = [
     describeSql(ROWS),
-    stageSql('"DB"."RAW"."portage_unload_1"', stage, stageUrl(stage, 's3://bucket/raw/_unload/1/')),
+    ...ownStage('"DB"."RAW"."PORTAGE__UNLOAD"', stage, { comment: 'Where Portage unloads', secrets: true }),
     copySql(select, { location, maxFileBytes: 268_435_456 }),
     copySql(unloadSelect(unloadPlan('Table "X"', COLUMNS.slice(0, 5), DEFAULT_POLICIES), ROWS), {
       location,
@@ -114,8 +115,9 @@ test('what no file can hold, and what would collide, is refused with the way out
   expect(plan([column('A', 'text'), column('a', 'text')]).columns.map(({ alias }) => alias)).toEqual(['a', 'a_2'])
 })
 
-test('a stage is made over the very place that Portage reads', () => {
-  expect(stageUrl(stage, 's3://bucket/x/_unload/1/')).toBe('s3compat://bucket/x/_unload/1/')
-  expect(() => stageUrl(undefined, 's3://bucket/x/')).toThrow('stage: {url, storage_integration}')
-  expect(() => stageUrl(stage, '/srv/lake/x')).toThrow('both must be the same bucket')
+test('what the stage does not show is refused before anything is unloaded', () => {
+  expect(pathBelow(stage, 's3://bucket/raw/_unload/1/').path).toBe('_unload/1/')
+  expect(() => pathBelow(undefined, 's3://bucket/x/')).toThrow('stage: {url, storage_integration}')
+  expect(() => pathBelow(stage, 's3://bucket/x/_unload/1/')).toThrow('outside the stage')
+  expect(() => pathBelow(stage, '/srv/lake/x')).toThrow('outside the stage')
 })

@@ -5,12 +5,11 @@ AMOUNT > 1 -- it's
 )
 ) portage_rows LIMIT 0;
 
-CREATE TEMPORARY STAGE "DB"."RAW"."portage_unload_1"
-URL = 's3compat://bucket/raw/_unload/1/'
-ENDPOINT = '127.0.0.1:1'
-CREDENTIALS = (AWS_KEY_ID = 'id' AWS_SECRET_KEY = 'it''s');
+CREATE STAGE IF NOT EXISTS "DB"."RAW"."PORTAGE__UNLOAD" URL = 's3compat://bucket/raw/' ENDPOINT = '127.0.0.1:1' CREDENTIALS = (AWS_KEY_ID = 'id' AWS_SECRET_KEY = 'it''s') COMMENT = 'Where Portage unloads';
 
-COPY INTO @"DB"."RAW"."portage_unload_1"/
+ALTER STAGE "DB"."RAW"."PORTAGE__UNLOAD" SET URL = 's3compat://bucket/raw/' CREDENTIALS = (AWS_KEY_ID = 'id' AWS_SECRET_KEY = 'it''s');
+
+COPY INTO @"DB"."RAW"."PORTAGE__UNLOAD"/_unload/1/
 FROM (
 SELECT
   CAST("ID" AS NUMBER(38,0)) AS "id",
@@ -46,7 +45,7 @@ HEADER = TRUE
 INCLUDE_QUERY_ID = TRUE
 DETAILED_OUTPUT = TRUE;
 
-COPY INTO @"DB"."RAW"."portage_unload_1"/
+COPY INTO @"DB"."RAW"."PORTAGE__UNLOAD"/_unload/1/
 FROM (
 SELECT
   CAST("ID" AS NUMBER(38,0)) AS "id",
@@ -68,7 +67,7 @@ HEADER = TRUE
 INCLUDE_QUERY_ID = TRUE
 DETAILED_OUTPUT = TRUE;
 
-COPY INTO @"DB"."RAW"."portage_unload_1"/
+COPY INTO @"DB"."RAW"."PORTAGE__UNLOAD"/_unload/1/
 FROM (
 SELECT
   CAST("ID" AS NUMBER(38,0)) AS "id",
