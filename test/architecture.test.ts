@@ -27,14 +27,20 @@ function mayImport(from: Area, to: Area): boolean {
   return to === 'ports'
 }
 
-/** The only test support that ships: `portage dev up` starts the S3 endpoint that the tests run against. */
-const SHIPPED = 'test/support/s3/'
-const SHIPPED_IMPORTER = 'orchestration/dev/s3.ts'
+/** The only test support that ships: `portage dev up` starts the endpoints that the tests run against. */
+const SHIPPED = [
+  { folder: 'test/support/s3/', importer: 'orchestration/dev/s3.ts' },
+  { folder: 'test/support/snowflake/', importer: 'orchestration/dev/snowflake.ts' },
+]
 
 function forbidden(file: SourceFile): readonly string[] {
   const from = areaOf(file.path)
   return file.own
-    .filter((path) => !mayImport(from, areaOf(path)) && !(file.path === SHIPPED_IMPORTER && path.startsWith(SHIPPED)))
+    .filter(
+      (path) =>
+        !mayImport(from, areaOf(path)) &&
+        !SHIPPED.some(({ folder, importer }) => file.path === importer && path.startsWith(folder)),
+    )
     .map((path) => `${file.path} imports ${path}`)
 }
 
@@ -54,18 +60,22 @@ describe('imports', () => {
     expect(imports('connectors/s3/a.ts', '../ports.ts')).toHaveLength(0)
   })
 
-  test('of the S3 endpoint stay inside it and Node, because it ships', () => {
-    const shipped = all.filter(({ path }) => path.startsWith(SHIPPED))
-    expect(shipped.length).toBeGreaterThan(20)
-    expect(shipped.flatMap(({ path, packages }) => packages.map((name) => `${path} imports ${name}`))).toEqual([])
-    expect(
-      shipped.flatMap(({ path, own }) =>
-        own.filter((each) => !each.startsWith(SHIPPED)).map((each) => `${path} imports ${each}`),
-      ),
-    ).toEqual([])
-    const imports = (path: string) => forbidden(readSource(path, "import('../../test/support/s3/endpoint.ts')\n"))
-    expect(imports(SHIPPED_IMPORTER)).toEqual([])
-    expect(imports('orchestration/dev/up.ts')).toHaveLength(1)
+  test('of endpoints that ship stay inside them, the packages that ship, and Node', () => {
+    const { dependencies } = manifest('package.json') as { dependencies: Record<string, string> }
+    for (const { folder, importer } of SHIPPED) {
+      const shipped = all.filter(({ path }) => path.startsWith(folder))
+      expect(shipped.length).toBeGreaterThan(15)
+      const outside = shipped.flatMap(({ path, own, packages }) => [
+        ...own.filter((each) => !each.startsWith(folder)).map((each) => `${path} imports ${each}`),
+        ...packages.filter((name) => !(name in dependencies)).map((name) => `${path} imports ${name}`),
+      ])
+      expect(outside).toEqual([])
+      const imports = (path: string) => forbidden(readSource(path, `import('../../${folder}endpoint.ts')\n`))
+      expect(imports(importer)).toEqual([])
+      expect(imports('orchestration/dev/up.ts')).toHaveLength(1)
+    }
+    const s3 = all.filter(({ path }) => path.startsWith('test/support/s3/'))
+    expect(s3.flatMap(({ path, packages }) => packages.map((name) => `${path} imports ${name}`))).toEqual([])
   })
 
   test('of packages are declared as dependencies of the published package', () => {
