@@ -103,6 +103,17 @@ describe('a statement', () => {
     expect(fixture.endpoint().requests.at(-1)).toMatchObject({ resent: true, sql: 'two' })
   })
 
+  test('that is sent twice at once runs once', async () => {
+    const { token } = await tokens(fixture.endpoint())
+    const requestId = crypto.randomUUID()
+    const before = ran('two')
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => query(fixture.endpoint(), token, { requestId, sqlText: 'two' })),
+    )
+    expect(new Set(answers.map(({ body }) => body.data?.queryId)).size).toBe(1)
+    expect(ran('two')).toBe(before + 1)
+  })
+
   test('that takes long is answered with where to ask, and asked for until it ends', async () => {
     await using session = await connect(fixture.endpoint())
     const answer = refusal(run(session, 'hang'))
