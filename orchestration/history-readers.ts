@@ -3,10 +3,11 @@ import type { LoadedIntegration } from '../config/integration.ts'
 import type { ObjectStore } from '../connectors/ports.ts'
 import { loadState } from '../integrations/land/log/read.ts'
 import type { Needs } from '../integrations/maintain/needed.ts'
+import type { ShownDirectories } from '../integrations/register/directory/superseded.ts'
 import type { Opener } from './open.ts'
 
 /** What every configured warehouse shows; `commit` null and `why` when it cannot be told from here. */
-export type Shown = Needs['followers'][number] & { readonly relations: number; readonly why: string | null }
+export type Shown = Needs['followers'][number] & ShownDirectories & { readonly relations: number; readonly why: string | null }
 
 export async function shownInWarehouses(
   integration: LoadedIntegration,
@@ -21,10 +22,12 @@ export async function shownInWarehouses(
       const found = await warehouse.registered(integration.name, schema, signal)
       // It may be registered from another machine, with state that this one does not see.
       const why = found === null ? 'nothing is registered as seen from here' : null
-      shown.push({ by, commit: found?.commit ?? null, relations: found?.relations.length ?? 0, why })
+      const place = { connection, schema, registered: found }
+      shown.push({ ...place, by, commit: found?.commit ?? null, relations: found?.relations.length ?? 0, why })
     } catch (error) {
       if (signal.aborted) throw error
-      shown.push({ by, commit: null, relations: 0, why: error instanceof Error ? error.message : String(error) })
+      const why = error instanceof Error ? error.message : String(error)
+      shown.push({ connection, schema, registered: null, by, commit: null, relations: 0, why })
     }
   }
   return shown

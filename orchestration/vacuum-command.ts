@@ -42,7 +42,7 @@ export async function vacuumNow(context: CommandContext, options: VacuumOptions)
   const { graceMs, dryRun } = options
   await log.refresh(signal)
   const needs = { followers: shown, pinned: [], keys: new Map<string, string>() }
-  const outcome = await vacuum({ store, log, needs, graceMs, environment, dryRun, signal })
+  const outcome = await vacuum({ store, log, needs, directories: shown, graceMs, environment, dryRun, signal })
   const deleted = outcome.verdicts.filter(({ action }) => action === 'delete')
   if (!dryRun && deleted.length > 0) {
     const details = { files: deleted.length, bytes: sizeOf(deleted), below: outcome.below, grace: durationText(graceMs) }

@@ -2,6 +2,7 @@
 import type { Environment, ObjectStore } from '../../connectors/ports.ts'
 import { dataPrefix, originOf } from '../land/log/keys.ts'
 import type { CommitLog } from '../land/log/log.ts'
+import { judgeDirectories, markSuperseded, type ShownDirectories } from '../register/directory/superseded.ts'
 import { readHistory } from './file-lives.ts'
 import { judge, type LakeObject, type Needs, type Verdict } from './needed.ts'
 
@@ -11,6 +12,8 @@ export type VacuumOptions = {
   readonly log: CommitLog
   /** Those of warehouses and open readers; what tables kept back show is added here. */
   readonly needs: Needs
+  /** What the warehouses that read directories show. Default: nobody asked, so their files are left alone. */
+  readonly directories?: readonly ShownDirectories[]
   readonly graceMs: number
   readonly environment: Pick<Environment, 'now'>
   readonly dryRun: boolean
@@ -37,10 +40,18 @@ export async function vacuum(options: VacuumOptions): Promise<VacuumOutcome> {
   const held = [...history.shown].map((key) => [key, 'a warehouse that keeps a table at its accepted schema'] as const)
   const needs: Needs = { ...options.needs, keys: new Map([...held, ...options.needs.keys]) }
   const clock = { now: environment.now(), graceMs: options.graceMs }
-  const verdicts = objects.map((object) => judge(object, originOf(log.lake, object.key), history, needs, clock))
+  const projected = judgeDirectories(log.lake, objects, options.directories ?? [], clock)
+  const judged = new Set(projected.verdicts.map(({ key }) => key))
+  const others = objects.filter(({ key }) => !judged.has(key))
+  const verdicts = [
+    ...others.map((object) => judge(object, originOf(log.lake, object.key), history, needs, clock)),
+    ...projected.verdicts.map((verdict) => ({ ...verdict, to: null })),
+  ]
   const doomed = verdicts.filter(({ action }) => action === 'delete')
   const below = doomed.reduce<number | null>((top, { to }) => (to === null || (top !== null && top >= to) ? top : to), null)
-  if (options.dryRun || doomed.length === 0) return { verdicts, below }
+  if (options.dryRun) return { verdicts, below }
+  await markSuperseded(store, projected.marks, signal)
+  if (doomed.length === 0) return { verdicts, below }
   const known = history.state.vacuumed ?? 0
   if (below !== null && below > known) await log.append(() => ({ kind: 'maintenance', vacuumed: { below } }), signal)
   for (let first = 0; first < doomed.length; first += DELETE_BATCH) {

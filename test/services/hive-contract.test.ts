@@ -1,0 +1,50 @@
+/** The warehouse contract on a real HiveServer2 and a real Spark Thrift server, their ORC files in a bucket of our S3 endpoint. */
+import { openHiveClient } from '../../connectors/hive/client/client.ts'
+import { hiveOptions } from '../../connectors/hive/options.ts'
+import { hiveWarehouse } from '../../connectors/hive/warehouse.ts'
+import { s3Options } from '../../connectors/s3/options.ts'
+import { openS3Store } from '../../connectors/s3/store.ts'
+import { warehouseContract } from '../contracts/warehouse.ts'
+import { projected } from '../support/hive/projected.ts'
+import { quietEnvironment } from '../support/lake.ts'
+import { startS3Endpoint } from '../support/s3/endpoint.ts'
+import { scratch } from '../support/scratch.ts'
+import { startHiveServer } from '../support/services/hive-server.ts'
+import { startSparkThrift } from '../support/services/spark-thrift.ts'
+
+const KEYS = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' }
+
+for (const dialect of ['hive', 'spark'] as const) {
+  warehouseContract(`${dialect}, a real server`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const directory = stack.use(scratch())
+    const endpoint = await startS3Endpoint({ ...KEYS, directory: directory.dir, buckets: ['lake'] })
+    stack.defer(() => endpoint.close())
+    const start = dialect === 'hive' ? startHiveServer : startSparkThrift
+    const server = stack.use(await start({ s3: { url: endpoint.url, ...KEYS } }))
+    const environment = quietEnvironment()
+    const lake = s3Options.parse({
+      bucket: 'lake',
+      endpoint: endpoint.url,
+      access_key_id: KEYS.accessKeyId,
+      secret_access_key: KEYS.secretAccessKey,
+    })
+    const store = stack.use(openS3Store(lake, environment))
+    const options = hiveOptions.parse({ host: server.host, port: server.port, dialect })
+    const open = async () => projected(stack.use(hiveWarehouse(openHiveClient(options, environment), options)), store, 'orc')
+    const warehouse = await open()
+    const again = await open()
+    const kept = stack.move()
+    return {
+      warehouse,
+      store,
+      reopen: async () => again,
+      shows: {
+        // The last second before 1970 with a fraction, which is among the contract's values, cannot be in ORC.
+        type: (type) => (type.kind !== 'timestamp' ? type : type.utc ? { kind: 'timestamp', utc: false } : null),
+        text: (text) => text,
+      },
+      [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    }
+  })
+}
