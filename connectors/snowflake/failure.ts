@@ -180,6 +180,7 @@ export type Diagnosis = Meaning & {
 }
 
 type Thrown = {
+  readonly name?: unknown
   readonly code?: unknown
   readonly sqlState?: unknown
   readonly cause?: unknown
@@ -204,6 +205,8 @@ function meaning(error: unknown, code: string, state: string | null, status: num
   if (/^39\d{4}$/.test(code)) return { ...LOGIN, problem: 'the log-in was refused' }
   if (/^3\d{5}$/.test(code)) return DOWN
   if (state !== null) return REFUSED
+  // A page instead of an answer: no code, no state.
+  if (code === '' && (error as Thrown | null)?.name === 'OperationFailedError') return PROTOCOL
   if (
     causes(error).some((each) =>
       /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|EHOST|ENET|ERR_BAD_RESPONSE)/.test(String((each as Thrown).code ?? '')),

@@ -7,10 +7,21 @@ import type { QueryResult } from '../ports.ts'
 import type { SnowflakeClient, SnowflakeColumn, SnowflakeRow } from './client.ts'
 import { resultType } from './types.ts'
 
+/** What the driver parses into objects of its own, so that the text is gone. */
+const PARSED = new Set(['object', 'array', 'map'])
+
 /** Streams; sent once, because nobody knows what a person's statement does. */
 export async function query(client: SnowflakeClient, sql: string, signal: AbortSignal): Promise<QueryResult> {
   signal.throwIfAborted()
   const { columns, batches } = await client.stream(sql, { signal, repeatable: false })
+  const parsed = columns.find(({ type }) => PARSED.has(type))
+  if (parsed !== undefined) {
+    await batches[Symbol.asyncIterator]().return?.()
+    throw new ConnectorError(
+      'UNSUPPORTED',
+      `Column "${parsed.name}" of the result is ${parsed.type.toUpperCase()}, of which the driver changes large numbers: select TO_JSON of it`,
+    )
+  }
   const readers = columns.map(valueReader)
   const fields = columns.map((column, index) => {
     const type = readers[index]?.type ?? { kind: 'utf8', format: 'text' }

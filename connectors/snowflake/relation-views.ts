@@ -1,9 +1,11 @@
 /** The views of a table: two with the rules, and two that people select from. Pure. */
 import { METADATA_COLUMNS } from '../change.ts'
+import type { LogicalType } from '../logical-type.ts'
 import type { RegisterRequest, RelationSql, TableRegistration } from '../ports.ts'
 import { lineage } from './external-table.ts'
 import { configuredName, currentRule, historyName, historyRule, identifier, qualified, text } from './names.ts'
 import type { Policy } from './policies.ts'
+import { shownExpression } from './types.ts'
 
 /** `known`: the view exists and is ours. Then its grants are kept. */
 export function ruleStatement(schema: string, name: string, sql: string, of: TableRegistration, integration: string): string {
@@ -29,11 +31,11 @@ export function relationViews(request: RegisterRequest, table: TableRegistration
       const said = sql.comments.get(column)
       return said === undefined ? '' : ` COMMENT ${text(said)}`
     }
-    const body = `SELECT ${columns.map(identifier).join(', ')} FROM ${qualified(schema, rule)}`
+    const body = `SELECT ${columns.map((column) => shownColumn(column, sql.types.get(column))).join(', ')} FROM ${qualified(schema, rule)}`
     const listed = columns.map((column) => `${identifier(column)}${columnText(column)}`)
     return {
       name,
-      definition: [name, comment, ...listed].join('\n'),
+      definition: [name, comment, ...listed, body].join('\n'),
       statement: ({ known, policies }) => {
         const masked = columns.map((column) => `${identifier(column)}${maskOf(column, policies)}${columnText(column)}`)
         return [
@@ -56,6 +58,13 @@ export function relationViews(request: RegisterRequest, table: TableRegistration
       `Every change to rows of ${table.table}.`,
     ),
   ]
+}
+
+/** The rules hold values as they were landed. */
+function shownColumn(name: string, type: LogicalType | undefined): string {
+  const column = identifier(name)
+  const shown = type === undefined ? column : shownExpression(column, type)
+  return shown === column ? column : `${shown} AS ${column}`
 }
 
 function maskOf(column: string, policies: readonly Policy[]): string {

@@ -47,5 +47,6 @@ export async function* readRows({
 
 function exactText(value: unknown): string | null {
   if (value === null || value === undefined) return null
-  return typeof value === 'string' ? value : String(value)
+  // OBJECT and ARRAY are parsed by the driver whatever it is told.
+  return typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value) : String(value)
 }

@@ -62,16 +62,16 @@ export function timestampExpression(value: string): string {
 }
 
 /**
- * How the relations show a column of an external table. A text that Snowflake cannot hold as JSON (a number beyond its range) is
+ * How people's views show a column of the rules. A text that Snowflake cannot hold as JSON (a number beyond its range) is
  * shown as the text that it is, instead of failing every query or becoming NULL.
  */
 export function shownExpression(column: string, type: LogicalType): string {
   return isJson(type) ? `COALESCE(TRY_PARSE_JSON(${column}), TO_VARIANT(${column}))` : column
 }
 
-/** A canonical text as a value of the shown type. */
+/** A canonical text as a value of the type that external tables have. */
 export function literal(value: string, type: LogicalType): string {
-  if (isJson(type)) return `PARSE_JSON(${text(value)})`
+  if (isJson(type)) return text(value)
   if (type.kind === 'binary') return `TO_BINARY(${text(value)}, 'HEX')`
   return `CAST(${text(value)} AS ${shownType(type)})`
 }
