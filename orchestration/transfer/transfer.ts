@@ -12,7 +12,7 @@ import { UsageError } from '../exit-codes.ts'
 import { transferProjection } from '../projection-settings.ts'
 import type { Session } from '../session.ts'
 import { type Address, parseAddress } from './address.ts'
-import { onlyWarehouse } from './connections.ts'
+import { connectorOf, onlyWarehouse } from './connections.ts'
 import { hashOf, openFile } from './files.ts'
 import { keyName } from './lake-place.ts'
 import type { TransferOptions } from './options.ts'
@@ -76,7 +76,7 @@ export async function transfer(
   const from = parseAddress(options.from)
   const to = parseAddress(options.to)
   refuseContradictions(options, from, to)
-  const warehouse = to.kind === 'table' ? await warehouseFor(session, options) : null
+  const warehouse = to.kind === 'table' ? await warehouseFor(session, options, from, to) : null
   for (let attempt = 1; ; attempt++) {
     try {
       return await once(
@@ -167,9 +167,17 @@ function refuseContradictions(options: TransferOptions, from: Address, to: Addre
   if (options.from === options.to) throw new UsageError(`Source and target are the same: ${options.from}`)
 }
 
-async function warehouseFor({ configuration }: Session, { register }: TransferOptions): Promise<string | null> {
+/** Only lake tables are shown; not by the system that they come from unless it is named. */
+async function warehouseFor(
+  { configuration }: Session,
+  { register }: TransferOptions,
+  from: Address,
+  { connection }: Extract<Address, { readonly kind: 'table' }>,
+): Promise<string | null> {
   if (register === false) return null
-  return register ?? (await onlyWarehouse(configuration))
+  if (register !== null) return register
+  if ((await connectorOf(configuration, connection)).openStore === undefined) return null
+  return await onlyWarehouse(configuration, 'connection' in from ? from.connection : null)
 }
 
 function columnPlans(

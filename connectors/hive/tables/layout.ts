@@ -3,9 +3,10 @@ import { ConnectorError } from '../../errors.ts'
 import type { ColumnMatching, ForeignColumn, ForeignLayout, ForeignPlace } from '../../manifest.ts'
 import type { TableAddress } from '../../tables.ts'
 import { type HiveClient, type HiveValue, rowsOf } from '../client/client.ts'
+import { qualified } from '../quote.ts'
 import { type Owner, shapeOf } from './column-type.ts'
 import { type DescribedColumn, type Description, readDescription } from './describe.ts'
-import { partitionSpec, partitionValues, quotedName } from './partition-name.ts'
+import { partitionSpec, partitionValues } from './partition-name.ts'
 import { formatOf, refusalOf } from './refusals.ts'
 
 /** Partitions that are asked for at the same time. */
@@ -13,7 +14,7 @@ const AT_ONCE = 4
 
 export const tableSubject = ({ schema, name }: TableAddress): string => `Table "${schema}.${name}"`
 
-export const relationOf = ({ schema, name }: TableAddress): string => `${quotedName(schema)}.${quotedName(name)}`
+export const relationOf = ({ schema, name }: TableAddress): string => qualified(schema, name)
 
 /** Null: there is no such table. */
 export async function describeTable(client: HiveClient, table: TableAddress, signal: AbortSignal): Promise<Description | null> {

@@ -1,5 +1,6 @@
 /** Names of partitions, `dt=2026-01-02/country=a%2Fb`, and the statements that ask for them. Pure. */
 import { ConnectorError } from '../../errors.ts'
+import { identifier, text } from '../quote.ts'
 
 /** How both engines name the partition of NULL. */
 export const DEFAULT_PARTITION = '__HIVE_DEFAULT_PARTITION__'
@@ -16,8 +17,8 @@ export function partitionValues(name: string, columns: readonly string[], subjec
     if (at < 0 || column === undefined || unescapedPart(part.slice(0, at)).toLowerCase() !== column.toLowerCase()) {
       throw new ConnectorError('FORMAT', `${subject}: a partition's name has other columns than ${columns.join(', ')}`)
     }
-    const text = part.slice(at + 1)
-    return text === DEFAULT_PARTITION ? null : unescapedPart(text)
+    const value = part.slice(at + 1)
+    return value === DEFAULT_PARTITION ? null : unescapedPart(value)
   })
   if (values.length === columns.length) return values
   throw new ConnectorError('FORMAT', `${subject}: a partition's name has ${values.length} of the columns ${columns.join(', ')}`)
@@ -28,14 +29,8 @@ function unescapedPart(text: string): string {
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))
 }
 
-/** Identifier of Hive and Spark. */
-export const quotedName = (name: string): string => `\`${name.replaceAll('`', '``')}\``
-
-/** String literal of both: backslash escapes; doubled quotes would be lost in Hive. */
-export const literal = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
-
 /** `(dt='…', country='…')`: both engines cast texts to the column's type. */
 export function partitionSpec(columns: readonly string[], values: readonly (string | null)[]): string {
-  const parts = columns.map((name, index) => `${quotedName(name)}=${literal(values[index] ?? DEFAULT_PARTITION)}`)
+  const parts = columns.map((name, index) => `${identifier(name)}=${text(values[index] ?? DEFAULT_PARTITION)}`)
   return `(${parts.join(', ')})`
 }

@@ -6,6 +6,7 @@ import { arrowType, type LogicalType } from '../../logical-type.ts'
 import type { TableBatch, TransferColumn } from '../../tables.ts'
 import type { HiveColumn, HivePage, HiveResult, HiveValue } from '../client/client.ts'
 import { logicalTypeOf } from './column-type.ts'
+import { DEFAULT_PARTITION } from './partition-name.ts'
 
 /** Throws `UNSUPPORTED` naming the columns that no logical type holds. */
 export function resultColumns(
@@ -30,26 +31,46 @@ export function resultColumns(
   )
 }
 
+export type ResultShape = {
+  readonly columns: readonly TransferColumn[]
+  /** For messages. */
+  readonly subject: string
+  /** Names of partition columns of text, in which Hive shows NULL as the name of its directory, cut to the column's length. */
+  readonly partitionTexts?: ReadonlySet<string>
+}
+
 /** A batch per page. Throws `BAD_VALUE` naming the column for a value that its type cannot hold. */
 export async function* resultBatches(
   { pages }: HiveResult,
-  columns: readonly TransferColumn[],
-  subject: string,
+  { columns, subject, partitionTexts }: ResultShape,
 ): AsyncGenerator<TableBatch> {
   const schema = new Schema(columns.map(({ name, type }) => new Field(name, arrowType(type), true)))
   const struct = new Struct(schema.fields)
   for await (const page of pages) {
     if (page.rows === 0) continue
-    const children = columns.map((column, index) => columnOf(page, index, column, subject))
+    const children = columns.map((column, index) => {
+      const nulls = partitionTexts?.has(column.name) ? defaultPartition(column.sourceType) : null
+      return columnOf(page, index, column, { subject, nulls })
+    })
     const data = makeData({ type: struct, length: page.rows, nullCount: 0, children })
     yield { batch: new RecordBatch(schema, data), release: () => undefined }
   }
 }
 
-function columnOf(page: HivePage, index: number, { name, type }: TransferColumn, subject: string) {
+function defaultPartition(sourceType: string): string {
+  const length = /^(?:var)?char\((\d+)\)$/.exec(sourceType)?.[1]
+  return length === undefined ? DEFAULT_PARTITION : DEFAULT_PARTITION.slice(0, Number(length))
+}
+
+function columnOf(
+  page: HivePage,
+  index: number,
+  { name, type }: TransferColumn,
+  { subject, nulls }: { readonly subject: string; readonly nulls: string | null },
+) {
   const values = page.columns[index] ?? []
   const held = values.map((value): Value => {
-    const found = value === null ? null : heldValue(value, type)
+    const found = value === null || value === nulls ? null : heldValue(value, type)
     if (found === undefined) {
       throw new ConnectorError(
         'BAD_VALUE',

@@ -2,9 +2,10 @@
 import { ConnectorError } from '../../errors.ts'
 import type { ReadRequest, TableAddress, TableReader, Tables, TransferColumn } from '../../tables.ts'
 import type { HiveClient } from '../client/client.ts'
+import { identifier } from '../quote.ts'
 import { logicalTypeOf } from './column-type.ts'
+import type { Description } from './describe.ts'
 import { ask, describeTable, layoutOf, relationOf, tableSubject } from './layout.ts'
-import { quotedName } from './partition-name.ts'
 import { resultBatches, resultColumns } from './result-rows.ts'
 
 /** The client is disposed with it. */
@@ -31,7 +32,7 @@ async function listTables(client: HiveClient, signal: AbortSignal): Promise<read
   const found: TableAddress[] = []
   for (const [database] of await ask(client, 'SHOW DATABASES', signal)) {
     const schema = String(database)
-    for (const row of await ask(client, `SHOW TABLES IN ${quotedName(schema)}`, signal)) {
+    for (const row of await ask(client, `SHOW TABLES IN ${identifier(schema)}`, signal)) {
       // Spark: database, name, whether it is temporary.
       if (row[2] !== true) found.push({ schema, name: String(row.length > 1 ? row[1] : row[0]) })
     }
@@ -58,11 +59,14 @@ async function describeColumns(
 /** The engine evaluates conditions and queries; its rows come through the client. One statement, so one state of the table. */
 async function openRows(client: HiveClient, request: ReadRequest, signal: AbortSignal): Promise<TableReader> {
   const subject = request.from.kind === 'table' ? tableSubject(request.from.table) : 'Query'
-  const sql = await selectOf(client, request, subject, signal)
+  const { from } = request
+  const described = from.kind === 'table' ? await describeTable(client, from.table, signal) : null
+  const sql = selectOf(request, described, subject)
   // Columns are known before rows are: a statement that returns none would be run twice only in part.
   const shape = await client.query(`SELECT * FROM (${sql}\n) portage_rows LIMIT 0`, signal)
   for await (const _ of shape.pages);
   const columns = resultColumns(shape.columns.map(withoutQualifier), client.dialect, subject)
+  const partitionTexts = new Set(described?.partitionColumns.filter(({ type }) => isText(type)).map(({ name }) => name))
   return {
     subject,
     columns,
@@ -70,7 +74,7 @@ async function openRows(client: HiveClient, request: ReadRequest, signal: AbortS
     fingerprint: null,
     progress: () => null,
     rows: async function* (abort) {
-      yield* resultBatches(await client.query(sql, abort), columns, subject)
+      yield* resultBatches(await client.query(sql, abort), { columns, subject, partitionTexts })
     },
     [Symbol.asyncDispose]: async () => undefined,
   }
@@ -81,28 +85,24 @@ function withoutQualifier<C extends { readonly name: string }>(column: C): C {
   return { ...column, name: column.name.replace(/^portage_rows\./, '') }
 }
 
-async function selectOf(
-  client: HiveClient,
-  { from, columns, where }: ReadRequest,
-  subject: string,
-  signal: AbortSignal,
-): Promise<string> {
-  if (from.kind === 'table') {
-    const described = await describeColumns(client, from.table, signal)
-    if (described === null) {
-      throw new ConnectorError('NOT_FOUND', `Table "${from.table.schema}.${from.table.name}" does not exist in the database`)
-    }
-    const known = described.map(({ name }) => name)
-    const wanted = columns?.map((name) => known.find((each) => each.toLowerCase() === name.toLowerCase()) ?? name) ?? known
-    const absent = wanted.filter((name) => !known.includes(name))
-    if (absent.length > 0) {
-      const list = absent.map((name) => `"${name}"`).join(', ')
-      throw new ConnectorError('SCHEMA', `${subject} has no column ${list}; it has ${known.join(', ')}`)
-    }
-    const condition = where === null ? '' : `\nWHERE (\n${where}\n)`
-    return `SELECT ${wanted.map(quotedName).join(', ')} FROM ${relationOf(from.table)}${condition}`
+const isText = (type: string): boolean => /^(?:string|varchar|char)\b/i.test(type)
+
+function selectOf({ from, columns, where }: ReadRequest, described: Description | null, subject: string): string {
+  const condition = where === null ? '' : `\nWHERE (\n${where}\n)`
+  if (from.kind === 'query') {
+    if (columns === null && where === null) return from.sql
+    const list = columns === null ? '*' : columns.map(identifier).join(', ')
+    return `SELECT ${list} FROM (${from.sql}\n) portage_query${condition}`
   }
-  if (columns === null && where === null) return from.sql
-  const list = columns === null ? '*' : columns.map(quotedName).join(', ')
-  return `SELECT ${list} FROM (${from.sql}\n) portage_query${where === null ? '' : `\nWHERE (\n${where}\n)`}`
+  if (described === null) {
+    throw new ConnectorError('NOT_FOUND', `Table "${from.table.schema}.${from.table.name}" does not exist in the database`)
+  }
+  const known = [...described.columns, ...described.partitionColumns].map(({ name }) => name)
+  const wanted = columns?.map((name) => known.find((each) => each.toLowerCase() === name.toLowerCase()) ?? name) ?? known
+  const absent = wanted.filter((name) => !known.includes(name))
+  if (absent.length > 0) {
+    const list = absent.map((name) => `"${name}"`).join(', ')
+    throw new ConnectorError('SCHEMA', `${subject} has no column ${list}; it has ${known.join(', ')}`)
+  }
+  return `SELECT ${wanted.map(identifier).join(', ')} FROM ${relationOf(from.table)}${condition}`
 }
