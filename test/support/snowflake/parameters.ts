@@ -3,6 +3,9 @@ import type { SessionState } from './engine.ts'
 
 export type ParameterValue = string | number | boolean
 
+/** STATEMENT_TIMEOUT_IN_SECONDS: 7 days. */
+export const MAX_TIMEOUT_SECONDS = 604_800
+
 /** As an account in its default state answers, for what drivers read. */
 const DEFAULTS: Readonly<Record<string, ParameterValue>> = {
   AUTOCOMMIT: true,
@@ -45,8 +48,8 @@ export function parametersOf({ parameters }: SessionState): readonly { readonly 
 
 export function statementTimeoutMs({ parameters }: SessionState): number {
   const seconds = Number(parameters.get('STATEMENT_TIMEOUT_IN_SECONDS') ?? DEFAULTS.STATEMENT_TIMEOUT_IN_SECONDS)
-  // 0 stands for the greatest value, 604,800 s.
-  return (seconds === 0 ? 604_800 : seconds) * 1000
+  // 0 stands for the greatest value.
+  return (seconds > 0 ? Math.min(seconds, MAX_TIMEOUT_SECONDS) : MAX_TIMEOUT_SECONDS) * 1000
 }
 
 export function queryTagOf({ parameters }: SessionState): string {

@@ -1,6 +1,7 @@
 /** The body of a query-request: the statement, its bindings and its parameters. */
 import type { Binding } from './engine.ts'
 import { type ApiRequest, isObject, type JsonObject, optionalText } from './http-request.ts'
+import { MAX_TIMEOUT_SECONDS } from './parameters.ts'
 import { badRequest } from './reply.ts'
 import type { StatementRequest } from './statements.ts'
 
@@ -47,8 +48,9 @@ function ownParameters(value: unknown): Pick<StatementRequest, 'tag' | 'timeoutM
   let timeoutMs: number | null = null
   for (const [name, each] of Object.entries(value)) {
     if (name === 'QUERY_TAG' && typeof each === 'string') tag = each
-    else if (name === 'STATEMENT_TIMEOUT_IN_SECONDS' && typeof each === 'number' && each > 0) timeoutMs = each * 1000
-    else if (!(name === 'MULTI_STATEMENT_COUNT' && Number(each) === 1)) throw badRequest(`parameter "${name}" of one statement`)
+    else if (name === 'STATEMENT_TIMEOUT_IN_SECONDS' && typeof each === 'number' && each > 0) {
+      timeoutMs = Math.min(each, MAX_TIMEOUT_SECONDS) * 1000
+    } else if (!(name === 'MULTI_STATEMENT_COUNT' && Number(each) === 1)) throw badRequest(`parameter "${name}" of one statement`)
   }
   return { tag, timeoutMs }
 }
