@@ -11,6 +11,11 @@ export type Dialect = {
   readonly quote: '"' | '`'
   /** Present: the engine stores names that are written without quotes in this case, so ours are made to be written so. */
   readonly folds?: 'upper' | 'lower'
+  /**
+   * Name of the relation that shows a relation's history with every value as it was landed. Absent: the history relation does; it
+   * shows no text as something else, such as JSON.
+   */
+  readonly landedHistory?: (relation: string) => string
   /** SQL type of a logical type in this engine. */
   readonly typeOf: (type: LogicalType) => string
   /** Literal of a canonical text (see lake-format: renderings) as a value of the type. */
@@ -103,6 +108,8 @@ export type RelationSql = {
   readonly changes: string
   /** Columns of the current relation, in their order; history has the metadata columns before them. */
   readonly columns: readonly string[]
+  /** Logical types by relation column, without the metadata columns. */
+  readonly types: ReadonlyMap<string, LogicalType>
   /** The source's comments by relation column. */
   readonly comments: ReadonlyMap<string, string>
 }

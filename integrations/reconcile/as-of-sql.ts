@@ -19,7 +19,7 @@ export function shownColumns(schema: TableSchema): readonly ShownColumn[] {
 /** A `select` of the relation's columns. `target` is the warehouse's schema. */
 export function asOfSql(table: TableRegistration, target: string, until: Position, dialect: Dialect): string {
   const quote = (name: string) => quoteName(dialect, name)
-  const history = `${quote(target)}.${quote(historyName(table.relation))}`
+  const history = `${quote(target)}.${quote(dialect.landedHistory?.(table.relation) ?? historyName(table.relation))}`
   const [op, position] = [quote('_op'), quote('_position')]
   const columns = relationColumns(table.schema)
   const named = new Map(columns.map(({ column, name }) => [column.physical, name]))

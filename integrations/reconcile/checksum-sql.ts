@@ -1,6 +1,6 @@
 /**
  * Rows as canonical text and their checksums in the SQL of every engine (ARCHITECTURE.md, Reconcile). Pure functions of the dialect; a
- * golden vector per engine holds them to one result. Columns are given as expressions of the type that a relation shows.
+ * golden vector per engine holds them to one result. Columns are given as expressions of the type under which they were landed.
  */
 import type { LogicalType } from '../../connectors/logical-type.ts'
 import type { Dialect } from '../../connectors/ports.ts'
@@ -21,6 +21,8 @@ type Words = {
   readonly timestamp: (value: string, utc: boolean) => string
   readonly decimal: (value: string, type: Extract<LogicalType, { kind: 'decimal' }>) => string
   readonly hex: (value: string) => string
+  /** Of a time of day, where the engine does not show it as text. */
+  readonly time?: (value: string) => string
   readonly md5: (text: string) => string
   /** The number of hex digits, as an exact integer. */
   readonly fromHex: (hex: string) => string
@@ -68,6 +70,7 @@ const WORDS: Readonly<Record<ChecksumEngine, Words>> = {
     timestamp: (value) => `to_varchar(${value}, 'YYYY-MM-DD HH24:MI:SS.FF6')`,
     decimal: (value) => `to_varchar(${value})`,
     hex: (value) => `hex_encode(${value}, 0)`,
+    time: (value) => `to_varchar(${value}, 'HH24:MI:SS.FF6')`,
     md5: (text) => `md5(${text})`,
     fromHex: (hex) => `to_number(${hex}, 'XXXXXXXXXXXXXXX')`,
     isNan: (value) => `${value} = 'NaN'::float`,
@@ -131,6 +134,7 @@ function canonicalSql(words: Words, value: string, type: LogicalType): string {
       return words.hex(value)
     case 'utf8': {
       if (type.format === 'uuid') return value
+      if (type.format === 'time' && words.time !== undefined) return words.time(value)
       const backslashes = words.replace(value, words.text('\\'), words.text('\\\\'))
       return words.replace(backslashes, 'chr(31)', words.text('\\u'))
     }

@@ -23,6 +23,7 @@ export function relationSql(table: RelationShape, dialect: Dialect, scans: Table
     current: newestBaseSql(table, names, scans),
     changes: historySql(table, names, scans),
     columns: relationColumns(table.schema).map(({ name }) => name),
+    types: new Map(relationColumns(table.schema).map(({ column, name }) => [name, column.type])),
     comments: comments(table.schema),
   }
 }
