@@ -17,8 +17,6 @@ export type PlannedDirectory = {
 }
 
 export type ProjectionPlan = {
-  /** False: everything is there already. */
-  readonly changed: boolean
   readonly generation: number
   readonly base: (Written & { readonly of: string }) | PlannedDirectory | null
   readonly renewed: (Written & { readonly of: string }) | PlannedDirectory | null
@@ -38,8 +36,8 @@ const LARGE_ROWS = 5_000_000
 export type PlanOptions = {
   readonly commit: number
   readonly format: 'parquet' | 'orc'
-  /** Take nothing over from the state before, not even its files. */
-  readonly startOver: boolean
+  /** What is not taken over from the state before, not even its files. */
+  readonly startOver: 'nothing' | 'changes' | 'everything'
 }
 
 /** Equal inputs give equal names, and a name says what is in the directory: a repeat finds its own. */
@@ -51,8 +49,8 @@ export function planProjection(table: TableRegistration, before: TableState | nu
     known !== null && appends && known.id === shortHash([schema.id]) && known.format === options.format ? known : null
   // A change of shape makes another table of the files, the old one serves readers meanwhile.
   const generation = usable?.generation ?? (known?.generation ?? 0) + 1
-  const kept = options.startOver ? null : usable
-  const salt = options.startOver && before !== null ? [encodeState(before)] : []
+  const kept = options.startOver === 'everything' ? null : usable
+  const salt = options.startOver !== 'nothing' && before !== null ? [encodeState(before)] : []
   const made = [options.format, shapeOf(schema, schema.columns.length), ...salt]
   const name = (part: string, content: readonly string[]): string =>
     `${part}-${options.commit}-${shortHash([...made, ...content]).slice(0, 8)}`
@@ -66,16 +64,8 @@ export function planProjection(table: TableRegistration, before: TableState | nu
   }
   const base = whole('base', table.base)
   const renewed = table.renewed === undefined ? null : whole('renewed', table.renewed.files)
-  const changes = planChanges(table, kept, name)
-  const same = (old: Written | null | undefined, now: ProjectionPlan['base']): boolean => (old ?? null) === now
+  const changes = planChanges(table, options.startOver === 'nothing' ? kept : null, name)
   return {
-    changed:
-      kept === null ||
-      kept.columns !== schema.columns.length ||
-      !same(kept.base, base) ||
-      !same(kept.renewed, renewed) ||
-      changes.added !== null ||
-      changes.kept.length !== kept.changes.length,
     generation,
     base,
     renewed,

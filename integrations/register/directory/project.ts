@@ -13,7 +13,7 @@ import type {
 import type { FileWriterOptions } from '../../land/file-writer.ts'
 import { directoryFormat } from './formats.ts'
 import { directoryKey, type ProjectionPlace } from './keys.ts'
-import { changesHash, type PlannedDirectory, type ProjectionPlan, planProjection } from './plan.ts'
+import { changesHash, type PlannedDirectory, type PlanOptions, type ProjectionPlan, planProjection } from './plan.ts'
 import { encodeState, filesHash, parseState, shapeOf, shortHash, type TableState, type Written } from './state.ts'
 import { writeDirectory } from './write.ts'
 
@@ -68,11 +68,12 @@ async function projectTable(
   signal: AbortSignal,
 ): Promise<{ readonly state: TableState; readonly projected: TableProjection }> {
   const { format, place, store } = options
-  const planned = (startOver: boolean) => planProjection(table, old, { commit: request.commit, format, startOver })
-  let plan = planned(options.repair)
+  const planned = (startOver: PlanOptions['startOver']) =>
+    planProjection(table, old, { commit: request.commit, format, startOver })
+  let plan = planned(options.repair ? 'everything' : 'nothing')
   let state = await carryOut(plan, { table, request, options }, signal)
   if (!request.dryRun && !adds(plan, state)) {
-    plan = planned(true)
+    plan = planned(options.repair ? 'everything' : 'changes')
     state = await carryOut(plan, { table, request, options }, signal)
     if (!adds(plan, state)) throw miscounted(table.table, plan, state)
   }
