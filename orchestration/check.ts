@@ -11,6 +11,7 @@ import type { Opener } from './open.ts'
 import { printJson } from './output.ts'
 import { openSourceOf, scopeOf } from './scope.ts'
 import { integrationNamed, openSession } from './session.ts'
+import { leftUnloads } from './transfer/left-unloads.ts'
 import { omissions, refusals } from './unsupported.ts'
 
 /** `where`: `source core`, `lake`, `warehouse duck`, or the configuration. */
@@ -58,7 +59,7 @@ export async function checkIntegration(
       at,
       signal,
     )),
-    ...(await portFindings(`lake ${lake.connection}`, () => opener.store(lake.connection), at, signal)),
+    ...(await portFindings(`lake ${lake.connection}`, () => openLake(lake, opener), at, signal)),
   )
   if (!findings.some(({ severity }) => severity === 'error')) {
     const open = async (): Promise<Checkable> => ({
@@ -82,6 +83,19 @@ export async function checkIntegration(
     findings.push(...found.filter(({ where }) => !faulty || where === CONFIGURATION))
   }
   return findings
+}
+
+/** The store, and what unloads that ended early left in the lake's prefix. */
+async function openLake({ connection, prefix }: LoadedIntegration['lake'], opener: Opener): Promise<Checkable> {
+  const store = await opener.store(connection)
+  return {
+    check: async (signal) => {
+      const found = await store.check(signal)
+      const usable = found.every(({ severity }) => severity !== 'error')
+      return usable ? [...found, ...(await leftUnloads(store, prefix, signal))] : found
+    },
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  }
 }
 
 /** Where the lake's log ends against what the source still holds. */

@@ -8,10 +8,8 @@ import type { Session } from '../session.ts'
 import { parseAddress } from './address.ts'
 import { connectionsWith } from './connections.ts'
 import { DEFAULT_INTEGRATION, prefixOf } from './lake-place.ts'
+import { exchangePrefix } from './left-unloads.ts'
 import type { TransferOptions } from './options.ts'
-
-/** Below it, in the lake's prefix, lies what systems handed out and nobody has cleared away yet. */
-const EXCHANGE_DIRECTORY = '_unload/'
 
 const GROUP_ROWS = 16_384
 const CLEARING_MS = 60_000
@@ -45,8 +43,6 @@ export async function openExchange(
       readParquetColumns(objectBuffer(store, key, size, signal), key, columns, { groupRows: GROUP_ROWS, signal }),
   }
 }
-
-export const exchangePrefix = (lake: string): string => `${lake === '' ? '' : `${lake}/`}${EXCHANGE_DIRECTORY}`
 
 async function clear(store: ObjectStore, prefix: string): Promise<void> {
   const signal = AbortSignal.timeout(CLEARING_MS)
