@@ -31,13 +31,14 @@ function kindOf(description: Description): Found | null {
     ['input format', inputFormat ?? ''],
     ['serde', serde ?? ''],
     ['table_type', parameter('table_type')],
-    ['metadata_location', parameter('metadata_location') === '' ? '' : 'iceberg'],
-    ['delta.minReaderVersion', parameter('delta.minReaderVersion') === '' ? '' : 'delta'],
-    ['hoodie.table.name', [...parameters.keys()].some((name) => name.startsWith('hoodie.')) ? 'hudi' : ''],
+    ['property metadata_location', parameter('metadata_location') === '' ? '' : 'iceberg'],
+    ['property delta.minReaderVersion', parameter('delta.minReaderVersion') === '' ? '' : 'delta'],
+    ['properties hoodie.…', [...parameters.keys()].some((name) => name.startsWith('hoodie.')) ? 'hudi' : ''],
   ] as const
   for (const [system, pattern] of SYSTEMS) {
     const hint = hints.find(([, text]) => pattern.test(text))
-    if (hint !== undefined) return { is: `is a table of ${system}`, by: `${hint[0]} ${hint[1]}` }
+    if (hint !== undefined)
+      return { is: `is a table of ${system}`, by: hint[0].startsWith('propert') ? hint[0] : `${hint[0]} ${hint[1]}` }
   }
   if (storageHandler !== null) return { is: 'belongs to another system', by: `storage handler ${storageHandler}` }
   return null
@@ -60,9 +61,14 @@ function transactional(properties: string): Found {
 
 export type FileFormat = 'orc' | 'parquet'
 
-const FORMATS: readonly (readonly [FileFormat, RegExp])[] = [
-  ['orc', /^org\.apache\.hadoop\.hive\.ql\.io\.orc\.OrcInputFormat$/],
-  ['parquet', /^(?:org\.apache\.hadoop\.hive\.ql\.io\.parquet\.MapredParquetInputFormat|parquet\.hive\.\w+InputFormat)$/],
+/** Input format and serde: one alone would have rows read in another way than the files were written. */
+const FORMATS: readonly (readonly [FileFormat, RegExp, RegExp])[] = [
+  ['orc', /^org\.apache\.hadoop\.hive\.ql\.io\.orc\.OrcInputFormat$/, /\.OrcSerde$/],
+  [
+    'parquet',
+    /^(?:org\.apache\.hadoop\.hive\.ql\.io\.parquet\.MapredParquetInputFormat|parquet\.hive\.\w+InputFormat)$/,
+    /\.ParquetHiveSerDe$/,
+  ],
 ]
 
 /** The format of its files. Throws `UNSUPPORTED` for every other than ORC and Parquet, with the way out. */
@@ -73,7 +79,9 @@ export function formatOf(
   const byProvider = FORMATS.find(([format]) => format === provider)?.[0]
   if (byProvider !== undefined) return byProvider
   const other = provider !== null && provider !== 'hive'
-  const found = other ? undefined : FORMATS.find(([, pattern]) => pattern.test(inputFormat ?? ''))?.[0]
+  const found = other
+    ? undefined
+    : FORMATS.find(([, input, rows]) => input.test(inputFormat ?? '') && rows.test(serde ?? ''))?.[0]
   if (found !== undefined) return found
   const named = other ? `provider ${provider}` : `input format ${inputFormat ?? 'unknown'}, serde ${serde ?? 'unknown'}`
   throw new ConnectorError(

@@ -2,7 +2,7 @@
 import { type Data, makeData } from 'apache-arrow'
 import { columnData, parseCanonical, type Value } from '../../../connectors/column-values.ts'
 import { arrowType, type LogicalType } from '../../../connectors/logical-type.ts'
-import type { ForeignColumn, ForeignShape } from '../../../connectors/manifest.ts'
+import type { ForeignColumn, ForeignLayout, ForeignShape } from '../../../connectors/manifest.ts'
 import { converter, isIdentity } from './convert.ts'
 import type { Cells } from './foreign-file.ts'
 import { renderer, type Tree } from './tree.ts'
@@ -14,18 +14,18 @@ export const carriedType = ({ type }: Pick<ForeignColumn, 'type'>): LogicalType 
 export type MakeData = (cells: Cells, rows: number) => Data | null
 
 /** `from` and the column's shape as `typeProblem` allows them. */
-export function dataMaker(column: ForeignColumn, from: ForeignShape): MakeData {
+export function dataMaker(column: ForeignColumn, from: ForeignShape, owner: ForeignLayout['owner']): MakeData {
   const to = column.shape
   const type = carriedType(column)
   if (to?.kind === 'value' && from.kind === 'value') {
-    const convert = converter(from.type, to)
+    const convert = converter(from.type, to, owner)
     const identity = isIdentity(from.type, to)
     return (cells, rows) => {
       if (identity && cells.data !== null) return ownedData(cells.data, type)
       return typeof convert === 'function' ? mapped(cells, rows, type, (tree) => convert(tree as Exclude<Value, null>)) : null
     }
   }
-  const render = to === null ? null : renderer(from, to)
+  const render = to === null ? null : renderer(from, to, owner)
   return (cells, rows) => (typeof render === 'function' ? mapped(cells, rows, type, (tree) => render(tree)) : null)
 }
 
@@ -98,7 +98,7 @@ export function partitionValue(text: string | null, { type, shape }: ForeignColu
     case 'timestamp':
       return /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(?:\.\d{1,6})?$/.test(text) ? parseCanonical(text, type) : undefined
     case 'utf8': {
-      const convert = shape?.kind === 'value' ? converter(type, shape) : null
+      const convert = shape?.kind === 'value' ? converter(type, shape, 'hive') : null
       return typeof convert === 'function' ? convert(text) : text
     }
     case 'binary':

@@ -1,7 +1,7 @@
 /** From the type that a file has to the type that its table has, as the owner shows it: exact, or not at all. Pure. */
 import { dateText, decimalText, timestampText, type Value } from '../../../connectors/column-values.ts'
 import { type LogicalType, typeName } from '../../../connectors/logical-type.ts'
-import type { ForeignShape } from '../../../connectors/manifest.ts'
+import type { ForeignLayout, ForeignShape } from '../../../connectors/manifest.ts'
 
 /** Undefined: the value does not fit. Never given null. */
 export type Convert = (value: Exclude<Value, null>) => Value | undefined
@@ -9,13 +9,17 @@ export type Convert = (value: Exclude<Value, null>) => Value | undefined
 /** Types between which nothing is carried, in words. */
 export type Unfit = { readonly from: string; readonly to: string }
 
+type Owner = ForeignLayout['owner']
+
 type ValueShape = Extract<ForeignShape, { readonly kind: 'value' }>
 
 const DIGITS = Array.from({ length: 39 }, (_, exponent) => 10n ** BigInt(exponent))
 const RANGES = { int16: 2 ** 15, int32: 2 ** 31 } as const
 
 /** What a value of the file becomes; the words when the two types have nothing in common. */
-export function converter(from: LogicalType, { type: to, pad, cut }: ValueShape): Convert | Unfit {
+export function converter(from: LogicalType, { type: to, pad, cut }: ValueShape, owner: Owner): Convert | Unfit {
+  // Spark's ORC files hold a `timestamp_ntz` as a number of microseconds.
+  if (owner === 'spark' && from.kind === 'int64' && to.kind === 'timestamp' && !to.utc) return same
   const plain = plainConverter(from, to)
   if (typeof plain !== 'function' || (pad === undefined && cut === undefined)) return plain
   return (value) => {

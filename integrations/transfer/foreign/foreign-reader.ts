@@ -20,7 +20,7 @@ import { requireUnchanged, withFile } from './stored-file.ts'
 export function openForeignReader(found: FoundTable, columns: readonly string[] | null): TableReader {
   const { table, places } = found
   const wanted = wantedColumns(found, columns)
-  const sources = places.flatMap((place) => place.files.map((file) => sourceOf(place, file, wanted, table.subject)))
+  const sources = places.flatMap((place) => place.files.map((file) => sourceOf(place, file, wanted, table)))
   const rows = sources.reduce((sum, { file }) => sum + file.opened.rows, 0)
   const shown = wanted.map(({ column }) => transferColumn(column))
   const total = sources.reduce((sum, { file }) => sum + file.entry.size, 0)
@@ -59,7 +59,7 @@ function wantedColumns({ table, places }: FoundTable, columns: readonly string[]
   })
   const problems = wanted.flatMap(({ column, partition }) => {
     if (partition !== null) return partitionProblem(column, partition, places)
-    return column.shape === null ? [`column "${column.name}" is ${column.sourceType}, which is carried by nothing here`] : []
+    return column.shape === null ? [`column "${column.name}" is ${column.sourceType}, a type that is not carried`] : []
   })
   if (problems.length > 0) throw unfit(table.subject, problems)
   return wanted
@@ -88,7 +88,12 @@ type Make =
   | { readonly kind: 'cells'; readonly cells: number; readonly data: MakeData }
   | { readonly kind: 'constant'; readonly value: Value }
 
-function sourceOf({ place }: FoundPlace, file: FoundFile, wanted: readonly Wanted[], subject: string): Source {
+function sourceOf(
+  { place }: FoundPlace,
+  file: FoundFile,
+  wanted: readonly Wanted[],
+  { subject, owner }: FoundTable['table'],
+): Source {
   const places: number[] = []
   const problems: string[] = []
   const make = wanted.map(({ column, partition }): Make => {
@@ -96,13 +101,13 @@ function sourceOf({ place }: FoundPlace, file: FoundFile, wanted: readonly Wante
     const at = file.matching.columns.find((each) => each.column === column)?.place ?? null
     const stored = at === null ? undefined : file.opened.columns[at]
     if (at === null || stored === undefined) return { kind: 'constant', value: null }
-    const problem = typeProblem(column, stored)
+    const problem = typeProblem(column, stored, owner)
     if (problem !== null || stored.shape === null) {
       problems.push(problem ?? column.name)
       return { kind: 'constant', value: null }
     }
     places.push(at)
-    return { kind: 'cells', cells: places.length - 1, data: dataMaker(column, stored.shape) }
+    return { kind: 'cells', cells: places.length - 1, data: dataMaker(column, stored.shape, owner) }
   })
   if (problems.length > 0) throw unfit(`${subject}, file "${file.entry.address}"`, problems)
   return { file, places, make }

@@ -59,13 +59,21 @@ function placeOf(names: readonly string[], name: string, subject: string): numbe
 }
 
 /** What keeps a file's column from being carried as the table's; null when nothing does. */
-export function typeProblem({ name, sourceType, shape }: ForeignColumn, { shape: from, spelled }: FileColumn): string | null {
-  if (shape === null) return `column "${name}" is ${sourceType}, which is carried by nothing here`
-  const found = from === null ? { from: spelled, to: sourceType } : unfit(from, shape)
+export function typeProblem(
+  { name, sourceType, shape }: ForeignColumn,
+  { shape: from, spelled }: FileColumn,
+  owner: ForeignLayout['owner'],
+): string | null {
+  if (shape === null) return `column "${name}" is ${sourceType}, a type that is not carried`
+  const found = from === null ? { from: spelled, to: sourceType } : unfit(from, shape, owner)
   return found === null ? null : `column "${name}" is ${found.from} in the file and ${sourceType} in the table`
 }
 
-function unfit(from: ForeignShape, to: ForeignShape): { readonly from: string; readonly to: string } | null {
-  const convert = from.kind === 'value' && to.kind === 'value' ? converter(from.type, to) : renderer(from, to)
+function unfit(
+  from: ForeignShape,
+  to: ForeignShape,
+  owner: ForeignLayout['owner'],
+): { readonly from: string; readonly to: string } | null {
+  const convert = from.kind === 'value' && to.kind === 'value' ? converter(from.type, to, owner) : renderer(from, to, owner)
   return typeof convert === 'function' ? null : convert
 }

@@ -1,6 +1,6 @@
 /** Nested values between a file and JSON text. Pure. */
 import { canonicalText, type Value } from '../../../connectors/column-values.ts'
-import type { ForeignShape } from '../../../connectors/manifest.ts'
+import type { ForeignLayout, ForeignShape } from '../../../connectors/manifest.ts'
 import { type Convert, converter, type Unfit } from './convert.ts'
 
 /**
@@ -8,6 +8,8 @@ import { type Convert, converter, type Unfit } from './convert.ts'
  * fields in order, of a union its tag and value.
  */
 export type Tree = Value | readonly Tree[] | { readonly tag: number; readonly value: Tree }
+
+type Owner = ForeignLayout['owner']
 
 /** JSON text of a tree; `undefined` when a value in it does not fit. */
 export type Render = (tree: Tree) => string | undefined
@@ -17,23 +19,23 @@ export type Render = (tree: Tree) => string | undefined
  * NaN and infinities as text; a map is an array of `[key, value]`, a union its value. Fields are those that the table has; one that the file lacks is null.
  * Returns what cannot be carried from one shape to the other instead, in words.
  */
-export function renderer(from: ForeignShape, to: ForeignShape): Render | Unfit {
-  if (from.kind === 'union' && to.kind === 'union') return unionRenderer(from.branches, to.branches)
+export function renderer(from: ForeignShape, to: ForeignShape, owner: Owner): Render | Unfit {
+  if (from.kind === 'union' && to.kind === 'union') return unionRenderer(from.branches, to.branches, owner)
   if (from.kind === 'list' && to.kind === 'list') {
-    const item = renderer(from.item, to.item)
+    const item = renderer(from.item, to.item, owner)
     if (typeof item !== 'function') return item
     return nullable((tree) => joined('[', (tree as readonly Tree[]).map(item), ']'))
   }
   if (from.kind === 'map' && to.kind === 'map') {
-    const [key, value] = [renderer(from.key, to.key), renderer(from.value, to.value)]
+    const [key, value] = [renderer(from.key, to.key, owner), renderer(from.value, to.value, owner)]
     if (typeof key !== 'function') return key
     if (typeof value !== 'function') return value
     const pair = ([k, v]: readonly Tree[]) => joined('[', [key(k ?? null), value(v ?? null)], ']')
     return nullable((tree) => joined('[', (tree as readonly (readonly Tree[])[]).map(pair), ']'))
   }
-  if (from.kind === 'struct' && to.kind === 'struct') return structRenderer(from.fields, to.fields)
+  if (from.kind === 'struct' && to.kind === 'struct') return structRenderer(from.fields, to.fields, owner)
   if (from.kind === 'value' && to.kind === 'value') {
-    const convert = converter(from.type, to)
+    const convert = converter(from.type, to, owner)
     return typeof convert === 'function' ? nullable((tree) => scalarJson(convert, tree as Exclude<Value, null>, to)) : convert
   }
   return { from: from.kind, to: to.kind }
@@ -41,11 +43,11 @@ export function renderer(from: ForeignShape, to: ForeignShape): Render | Unfit {
 
 type Fields = Extract<ForeignShape, { kind: 'struct' }>['fields']
 
-function structRenderer(from: Fields, to: Fields): Render | Unfit {
+function structRenderer(from: Fields, to: Fields, owner: Owner): Render | Unfit {
   const places = to.map(({ name, shape }) => {
     const index = from.findIndex((field) => field.name.toLowerCase() === name.toLowerCase())
     const found = from[index]
-    return { label: `${JSON.stringify(name)}:`, index, render: found === undefined ? null : renderer(found.shape, shape) }
+    return { label: `${JSON.stringify(name)}:`, index, render: found === undefined ? null : renderer(found.shape, shape, owner) }
   })
   for (const { render } of places) if (render !== null && typeof render !== 'function') return render
   return nullable((tree) => {
@@ -58,11 +60,11 @@ function structRenderer(from: Fields, to: Fields): Render | Unfit {
   })
 }
 
-function unionRenderer(from: readonly ForeignShape[], to: readonly ForeignShape[]): Render | Unfit {
+function unionRenderer(from: readonly ForeignShape[], to: readonly ForeignShape[], owner: Owner): Render | Unfit {
   const branches: Render[] = []
   for (const [index, branch] of from.entries()) {
     const target = to[index]
-    const render = target === undefined ? { from: 'union', to: 'union' } : renderer(branch, target)
+    const render = target === undefined ? { from: 'union', to: 'union' } : renderer(branch, target, owner)
     if (typeof render !== 'function') return render
     branches.push(render)
   }
