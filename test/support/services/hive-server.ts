@@ -92,7 +92,10 @@ function settingsOf(options: HiveServerOptions, { dir, port, httpPort, metastore
     'hive.server2.thrift.bind.host': '127.0.0.1',
     'hive.server2.thrift.port': String(port),
     'hive.server2.transport.mode': httpPort === null ? 'binary' : 'all',
-    ...(httpPort === null ? {} : { 'hive.server2.thrift.http.port': String(httpPort) }),
+    // Cookies would take a JAX-RS implementation.
+    ...(httpPort === null
+      ? {}
+      : { 'hive.server2.thrift.http.port': String(httpPort), 'hive.server2.thrift.http.cookie.auth.enabled': 'false' }),
     'hive.server2.authentication': options.auth ?? 'NONE',
     'hive.server2.enable.doAs': 'false',
     'hive.server2.webui.port': '-1',
