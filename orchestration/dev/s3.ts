@@ -1,7 +1,8 @@
 /** The S3 endpoint of `portage dev up`: on a directory of the state, loopback only, with keys of its own. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { ConnectorError } from '../../connectors/errors.ts'
+import { hasCode, keptText } from './kept-text.ts'
 import { DEV_S3_FILES } from './sample-config.ts'
 
 export const DEV_BUCKET = 'lake'
@@ -34,8 +35,8 @@ export async function startDevS3(state: string, port: number | undefined): Promi
   const fresh = randomCredentials()
   const endpoint = await startS3Endpoint({
     directory: resolve(state, 'dev', 's3'),
-    accessKeyId: kept(files.accessKeyId, fresh.accessKeyId),
-    secretAccessKey: kept(files.secretAccessKey, fresh.secretAccessKey),
+    accessKeyId: keptText(files.accessKeyId, fresh.accessKeyId),
+    secretAccessKey: keptText(files.secretAccessKey, fresh.secretAccessKey),
     buckets: [DEV_BUCKET],
     ...(port === undefined ? {} : { port }),
   }).catch((cause: unknown) => {
@@ -48,19 +49,4 @@ export async function startDevS3(state: string, port: number | undefined): Promi
   })
   writeFileSync(files.url, `${endpoint.url}\n`, { mode: 0o600 })
   return { url: endpoint.url, region: endpoint.region, files, [Symbol.asyncDispose]: () => endpoint.close() }
-}
-
-/** What the file says; written with the text when it is not there. */
-function kept(path: string, text: string): string {
-  try {
-    writeFileSync(path, `${text}\n`, { mode: 0o600, flag: 'wx' })
-    return text
-  } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error
-    return readFileSync(path, 'utf8').trim()
-  }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }
