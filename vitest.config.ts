@@ -9,6 +9,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // Its modules import directories, which Node does not resolve.
+    server: { deps: { inline: ['dt-sql-parser'] } },
     coverage: { provider: 'v8', include: ['connectors/**', 'integrations/**', 'orchestration/**', 'config/**'] },
   },
 })
