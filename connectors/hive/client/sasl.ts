@@ -61,13 +61,10 @@ async function readPacket(socket: Socket, signal: AbortSignal): Promise<{ readon
 /** The package that speaks to the machine's Kerberos library; native code, hence not among the dependencies. */
 export const KERBEROS_PACKAGE = 'kerberos'
 
-/**
- * The driver's own GSSAPI login, with the ticket of the process. Only `auth` quality of protection: frames stay as they are.
- *
- * @throws ConnectorError `UNSUPPORTED` without the optional package.
- */
-export async function loginKerberos(socket: Socket, options: HiveClientOptions, signal: AbortSignal): Promise<void> {
-  const library = await kerberosLibrary(options)
+export type KerberosLogin = { readonly options: HiveClientOptions; readonly library: KerberosLibrary }
+
+/** The driver's own GSSAPI login, with the ticket of the process. Only `auth` quality of protection: frames stay as they are. */
+export async function loginKerberos(socket: Socket, { options, library }: KerberosLogin, signal: AbortSignal): Promise<void> {
   const { auth } = await import('hive-driver')
   const process = new auth.helpers.MongoKerberosAuthProcess({ fqdn: options.host, service: options.kerberos_service }, library)
   const login = new auth.KerberosTcpAuthentication({ username: options.user, password: options.password ?? '' }, process)
@@ -107,7 +104,7 @@ export async function loginKerberos(socket: Socket, options: HiveClientOptions, 
   }
 }
 
-type KerberosLibrary = ConstructorParameters<typeof Driver.auth.helpers.MongoKerberosAuthProcess>[1]
+export type KerberosLibrary = ConstructorParameters<typeof Driver.auth.helpers.MongoKerberosAuthProcess>[1]
 
 /** Throws `UNSUPPORTED` with what to install. */
 export async function kerberosLibrary(options: Pick<HiveClientOptions, 'host' | 'port' | 'dialect'>): Promise<KerberosLibrary> {

@@ -13,10 +13,10 @@ const KEEP_ALIVE_MS = 30_000
 
 /** A connection whose login was taken. Rejects with the error of the socket, of the login or with the signal's reason. */
 export async function openSocket(options: HiveClientOptions, signal: AbortSignal): Promise<Transport> {
-  if (options.auth === 'kerberos') await kerberosLibrary(options)
+  const library = options.auth === 'kerberos' ? await kerberosLibrary(options) : null
   const socket = await connect(options, signal)
   try {
-    if (options.auth === 'kerberos') await loginKerberos(socket, options, signal)
+    if (library !== null) await loginKerberos(socket, { options, library }, signal)
     else if (options.auth !== 'nosasl') await loginPlain(socket, options, signal)
   } catch (error) {
     socket.destroy()

@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
+import { MessageReader } from '../../../connectors/hive/client/binary-protocol.ts'
 import { type HiveClient, openHiveClient, rowsOf } from '../../../connectors/hive/client/client.ts'
 import { MessageScanner } from '../../../connectors/hive/client/message-scanner.ts'
 import { hiveClientOptions } from '../../../connectors/hive/client/options.ts'
@@ -280,6 +281,18 @@ describe('the end of a message in a stream', () => {
     expect(() => new MessageScanner(1000).feed(negative)).toThrow(/negative/)
     const deep = Buffer.concat([Buffer.from([0x80, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1]), Buffer.alloc(900, Buffer.from([12, 0, 1]))])
     expect(() => new MessageScanner(1000).feed(deep)).toThrow(/too deep/)
+  })
+})
+
+describe('a message that was sent to do harm', () => {
+  test('is refused before the stack or the memory is gone', () => {
+    const deep = new MessageReader(Buffer.alloc(9_000_000, Buffer.from([12, 0, 1])))
+    expect(() => deep.skip(12)).toThrow(/too deep/)
+    const lists = new MessageReader(Buffer.alloc(5_000_000, Buffer.from([15, 0, 0, 0, 1])))
+    expect(() => lists.skip(15)).toThrow(/too deep/)
+    expect(() => new MessageReader(Buffer.from([0x7f, 0xff, 0xff, 0xff])).readBinary()).toThrow(/beyond the end/)
+    expect(() => new MessageReader(Buffer.from([10, 0x7f, 0xff, 0xff, 0xff])).readListBegin()).toThrow(/beyond the end/)
+    expect(() => new MessageReader(Buffer.from([99])).skip(99)).toThrow(/type 99/)
   })
 })
 

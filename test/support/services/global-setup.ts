@@ -2,6 +2,10 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pythonEnvironment } from '../python.ts'
+import { derbyTemplate } from './hive-metastore.ts'
+import { HIVE_POM } from './hive-server.ts'
+import { mavenJars } from './maven.ts'
+import { S3A_POM } from './spark-thrift.ts'
 
 const DEBIAN_POSTGRES = '/usr/lib/postgresql/15/bin'
 
@@ -18,4 +22,7 @@ export async function setup(): Promise<void> {
   }
   process.env.PORTAGE_TEST_POSTGRES_BIN = bin
   await pythonEnvironment()
+  // Here and one after the other: Maven's own directory is not made for two at once.
+  await mavenJars(S3A_POM)
+  await derbyTemplate(await mavenJars(HIVE_POM))
 }
