@@ -17,6 +17,8 @@ import { type Bucket, newToken, objectSubject, writeFields } from './bucket.ts'
 import { type Outcome, writeOnce } from './conditional-put.ts'
 import { nameOf } from './failure.ts'
 
+/** Nobody waits longer for a store to drop what is of no use. */
+const DROP_MS = 10_000
 const FIRST_PART_BYTES = 8 * 1024 ** 2
 const PARTS_OF_ONE_SIZE = 1_000
 
@@ -120,9 +122,10 @@ export async function startUpload(bucket: Bucket, key: string, signal: AbortSign
  */
 async function dropUploads(bucket: Bucket, place: Place, id: string | null): Promise<void> {
   const { Bucket, Key } = place
-  const request = bucket.attempted('s3:AbortMultipartUpload', objectSubject(bucket.keyOf(Key) ?? Key))
+  const signal = AbortSignal.timeout(DROP_MS)
+  const request = { ...bucket.attempted('s3:AbortMultipartUpload', objectSubject(bucket.keyOf(Key) ?? Key)), signal }
   try {
-    for (const UploadId of id === null ? await openUploads(bucket, place) : [id]) {
+    for (const UploadId of id === null ? await openUploads(bucket, place, signal) : [id]) {
       await bucket.attempts(request, async (abortSignal) => {
         try {
           await bucket.client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }), { abortSignal })
@@ -137,8 +140,8 @@ async function dropUploads(bucket: Bucket, place: Place, id: string | null): Pro
   }
 }
 
-async function openUploads(bucket: Bucket, { Bucket, Key }: Place): Promise<readonly string[]> {
-  const request = bucket.attempted('s3:ListBucketMultipartUploads', bucket.name)
+async function openUploads(bucket: Bucket, { Bucket, Key }: Place, signal: AbortSignal): Promise<readonly string[]> {
+  const request = { ...bucket.attempted('s3:ListBucketMultipartUploads', bucket.name), signal }
   const { Uploads: open = [] } = await bucket.attempts(request, (abortSignal) =>
     bucket.client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: Key }), { abortSignal }),
   )

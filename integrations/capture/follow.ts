@@ -56,7 +56,7 @@ export async function follow(
         if (schemas.latest(batch.table.table) === null) await schemas.note(batch.table, batch.firstPosition, signal)
         const schema = schemas.versionFor(batch.table)
         totals.landing(schema)
-        await lander.appendChanges(batch, schema)
+        await lander.appendChanges(batch, schema, signal)
       }
     } finally {
       for (const batch of set.batches) batch.release()

@@ -84,7 +84,7 @@ export async function resyncRows(request: ResyncRowsRequest, signal: AbortSignal
       const onReject = (reject: Reject): void => void rejects.push(reject)
       for await (const batch of source.readChunk({ table: described, chunk, token, position: at, onReject }, signal)) {
         try {
-          await lander.appendChanges(retaken(batch, { ...place, row: rows, at: snapshot.openedAt }), known.schema)
+          await lander.appendChanges(retaken(batch, { ...place, row: rows, at: snapshot.openedAt }), known.schema, signal)
           rows += batch.batch.numRows
         } finally {
           batch.release()

@@ -23,6 +23,8 @@ export type DataFileOptions = {
   readonly part: 'base' | 'changes'
   readonly metadata: ReadonlyMap<string, string>
   readonly unstated: ReadonlySet<string>
+  /** Ends every request for the file, also one that the store does not answer. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface DataFile {
@@ -53,7 +55,7 @@ export async function openDataFile(options: DataFileOptions, first: RowBatch): P
     }
     return project(batch)
   }
-  const object = await options.store.openWriter(options.key)
+  const object = await options.store.openWriter(options.key, options.signal)
   const writer = options.format.createWriter({
     schema: projected(first.batch).schema,
     sink: object,

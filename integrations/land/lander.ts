@@ -41,8 +41,11 @@ type OpenFile = { readonly file: DataFile; allocated: number }
 export type BasePart = { readonly schema: TableSchema; readonly generation: number; readonly part: string }
 
 export interface Lander {
-  /** Adds the rows to the open change files. The batch may be released when it settles; the caller releases it. */
-  appendChanges(rows: RowBatch, schema: TableSchema): Promise<void>
+  /**
+   * Adds the rows to the open change files. The batch may be released when it settles; the caller releases it. A file that is
+   * opened by it lives no longer than the signal.
+   */
+  appendChanges(rows: RowBatch, schema: TableSchema, signal?: AbortSignal): Promise<void>
   /** Publishes every open change file and returns the entries since the last call, for one commit. */
   takeChanges(signal: AbortSignal): Promise<ReadonlyMap<TableName, readonly FileEntry[]>>
   /** Writes one chunk's rows and releases its batches. No rows, no file. Any number may run side by side. */
@@ -66,7 +69,11 @@ export function openLander(options: LanderOptions): Lander {
 
   const origin = (extension: string) => ({ commit: log.state().number + 1, writer: log.writer, part: parts++, extension })
 
-  const openFile = (schema: TableSchema, rows: RowBatch, base: BasePart | null): Promise<DataFile> => {
+  const openFile = (
+    { schema, rows }: { readonly schema: TableSchema; readonly rows: RowBatch },
+    base: BasePart | null,
+    signal?: AbortSignal,
+  ): Promise<DataFile> => {
     const from = origin(options.format.extension)
     const key = base === null ? changesKey(log.lake, schema.table, dateOf(rows), from) : baseKey(log.lake, schema.table, from)
     const metadata = new Map([
@@ -81,7 +88,7 @@ export function openLander(options: LanderOptions): Lander {
     const { format, compression } = options
     const unstated = options.unstated?.(schema) ?? new Set<string>()
     const part = base === null ? 'changes' : 'base'
-    return openDataFile({ store, key, format, compression, schema, part, metadata, unstated }, rows)
+    return openDataFile({ store, key, format, compression, schema, part, metadata, unstated, signal }, rows)
   }
 
   const finish = async (name: string, { file }: OpenFile): Promise<void> => {
@@ -133,11 +140,11 @@ export function openLander(options: LanderOptions): Lander {
   }
 
   return {
-    async appendChanges(rows, schema) {
+    async appendChanges(rows, schema, signal) {
       if (rows.batch.numRows === 0) return
       // A table that left the log and came back has other versions under the same numbers.
       const name = `${schema.table}\n${schema.version}\n${schema.since}\n${dateOf(rows)}`
-      const entry = open.get(name) ?? { file: await openFile(schema, rows, null), allocated: 0 }
+      const entry = open.get(name) ?? { file: await openFile({ schema, rows }, null, signal), allocated: 0 }
       open.delete(name)
       open.set(name, entry)
       await entry.file.append(rows)
@@ -171,7 +178,7 @@ export function openLander(options: LanderOptions): Lander {
           try {
             signal.throwIfAborted()
             if (rows.batch.numRows === 0) continue
-            file ??= await openFile(base.schema, rows, base)
+            file ??= await openFile({ schema: base.schema, rows }, base, signal)
             await file.append(rows)
           } finally {
             rows.release()

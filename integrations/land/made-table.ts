@@ -73,6 +73,7 @@ export async function landRows(landing: Landing, signal: AbortSignal): Promise<C
     await lander.appendChanges(
       { table: shape, part: 'changes', batch, date, firstPosition, lastPosition, release: () => undefined },
       schema,
+      signal,
     )
     ordinal += length
   }

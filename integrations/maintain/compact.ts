@@ -304,6 +304,7 @@ export async function rewriting(
         return date === null ? baseKey(log.lake, table, origin) : changesKey(log.lake, table, date, origin)
       },
       targetFileBytes: options.targetFileBytes,
+      signal,
       metadata: new Map([
         ['portage.integration', log.lake.integration],
         ['portage.table', table],

@@ -23,6 +23,7 @@ export type RewriteOptions = {
   readonly targetFileBytes: number
   readonly metadata: ReadonlyMap<string, string>
   readonly unstated: ReadonlySet<string>
+  readonly signal: AbortSignal
   /** Told of every file that was published. */
   readonly onFile: (entry: FileEntry) => void
 }
@@ -51,7 +52,7 @@ export function rewriteFiles(options: RewriteOptions): RewrittenFiles {
   let open: OpenFile | null = null
 
   const openFile = async (): Promise<OpenFile> => {
-    const object = await store.openWriter(options.key())
+    const object = await store.openWriter(options.key(), options.signal)
     const writer = format.createWriter({ schema: target, sink: object, compression, metadata, unstated })
     return { object, writer, min: '' as Position, max: '' as Position }
   }

@@ -159,7 +159,7 @@ class LakeWriter {
     let ordinal = 1
     await eachBatch(rows, signal, async (each) => {
       if (each.batch.numRows === 0) return
-      await lander.appendChanges(insertedRows(lake, each, ordinal, at), shape.schema)
+      await lander.appendChanges(insertedRows(lake, each, ordinal, at), shape.schema, signal)
       ordinal += each.batch.numRows
       await this.#keepRejects(signal)
     })
