@@ -5,7 +5,7 @@ import type { SnowflakeClient } from './client.ts'
 import { type FoundColumn, readLineage } from './external-table.ts'
 import { serverCode } from './failure.ts'
 import { type FoundView, type Ledger, readLedger } from './ledger.ts'
-import { identifier, qualified, storedName, text } from './names.ts'
+import { identifier, ledgerName, qualified, storedName, text } from './names.ts'
 import { plainType } from './types.ts'
 
 /** Object does not exist, or is not for this role. */
@@ -25,6 +25,8 @@ export async function metadata(client: SnowflakeClient, sql: string, signal: Abo
 
 export type SchemaViews = {
   readonly own: Ledger | null
+  /** Changes with every registration. */
+  readonly stamp: string
   /** By stored name of a relation of another integration: whose it is. */
   readonly foreign: ReadonlyMap<string, string>
   /** By stored name: the integration that a view belongs to, null when it is none of ours. */
@@ -55,10 +57,18 @@ export async function readViews(
     if (ledger.integration === integration) continue
     for (const { relation } of ledger.tables.values()) foreign.set(storedName(relation), ledger.integration)
   }
-  return { own: ledgers.find((ledger) => ledger.integration === integration) ?? null, foreign, owners }
+  const own = ledgers.find((ledger) => ledger.integration === integration) ?? null
+  const view = views.find(({ name }) => name === storedName(ledgerName(integration)))
+  return { own, foreign, owners, stamp: `${view?.comment}\n${view?.text}` }
 }
 
-export type FoundTable = { readonly name: string; readonly integration: string | null; readonly invalid: string | null }
+export type FoundTable = {
+  readonly name: string
+  readonly integration: string | null
+  /** That it was made at. */
+  readonly commit: number
+  readonly invalid: string | null
+}
 
 /** One statement: every external table of the schema, and whether Snowflake holds it for broken. */
 export async function readExternalTables(
@@ -68,11 +78,12 @@ export async function readExternalTables(
 ): Promise<readonly FoundTable[]> {
   const rows = await metadata(client, `SHOW EXTERNAL TABLES IN SCHEMA ${identifier(schema)}`, signal)
   return rows.map(({ name, comment, invalid, invalid_reason: reason }) => {
-    const owner = readLineage(comment ?? null)?.integration
+    const { integration: owner, commit } = readLineage(comment ?? null) ?? {}
     const broken = (invalid ?? '').toLowerCase() === 'true'
     return {
       name: name ?? '',
       integration: typeof owner === 'string' ? owner : null,
+      commit: Number(commit),
       invalid: broken ? (reason ?? 'invalid') : null,
     }
   })

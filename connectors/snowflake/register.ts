@@ -64,7 +64,7 @@ export async function register(
   const registration = assemble(context, request, { ledger, views, plans })
   const outcome = { filesAdded: registration.filesAdded, filesRemoved: registration.filesRemoved }
   if (request.dryRun) return { statements: registration.statements(context.environment.now()), ...outcome }
-  await run(context, request, registration, signal)
+  await run(context, request, registration, views.stamp, signal)
   return { statements: registration.statements(context.environment.now()), ...outcome }
 }
 
@@ -189,6 +189,7 @@ async function run(
   { client, environment }: RegisterContext,
   request: RegisterRequest,
   registration: Registration,
+  stamp: string,
   signal: AbortSignal,
 ): Promise<void> {
   const { schema, integration } = request
@@ -200,8 +201,9 @@ async function run(
   const found = changed ? await readExternalTables(client, schema, signal) : []
   const next = registration.ledger([])
   refuseInvalid(found, next)
+  if (changed) await refuseOvertaken(client, request, stamp, signal)
   for (const sql of registration.show) await client.run(sql, { signal, repeatable: !sql.startsWith('CREATE VIEW') })
-  const ledger = registration.ledger(orphans(found, integration, next))
+  const ledger = registration.ledger(orphans(found, request, next))
   await repeatable(ledgerStatement(schema, ledger, environment.now(), registration.known))
   for (const sql of registration.tidy) await client.run(sql, { signal, repeatable: false })
 }
@@ -214,10 +216,27 @@ const existingTables = (ledger: Ledger | null, schema: string): ReadonlySet<stri
 const inUse = (ledger: Ledger): ReadonlySet<string> =>
   new Set([...ledger.tables.values()].flatMap((table) => ledgerParts(table).map(([, { name }]) => name)))
 
-/** External tables of a registration that died before anybody read them. */
-function orphans(found: readonly FoundTable[], integration: string, ledger: Ledger): readonly string[] {
+/** External tables of a registration that died before anybody read them. Those of this commit may be another's at work. */
+function orphans(found: readonly FoundTable[], { integration, commit }: RegisterRequest, ledger: Ledger): readonly string[] {
   const used = inUse(ledger)
-  return found.filter((table) => table.integration === integration && !used.has(table.name)).map(({ name }) => name)
+  return found
+    .filter((table) => table.integration === integration && table.commit < commit && !used.has(table.name))
+    .map(({ name }) => name)
+}
+
+/** Two registrations at once: the one that comes second to the views starts over. */
+async function refuseOvertaken(
+  client: SnowflakeClient,
+  { schema, integration }: RegisterRequest,
+  stamp: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const now = await readViews(client, schema, integration, signal)
+  if (now.stamp === stamp) return
+  throw new ConnectorError(
+    'UNAVAILABLE',
+    `Registration of "${integration}" in ${identifier(schema)}: another one was faster and this one begins again. Let one process register an integration`,
+  )
 }
 
 function refuseInvalid(found: readonly FoundTable[], ledger: Ledger): void {
