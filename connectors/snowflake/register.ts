@@ -192,7 +192,7 @@ async function run(
   stamp: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { schema, integration } = request
+  const { schema } = request
   const repeatable = (sql: string) => client.run(sql, { signal, repeatable: true })
   for (const sql of [...registration.setup.run, ...registration.drop]) await repeatable(sql)
   for (const sql of registration.prepare) await client.run(sql, { signal, repeatable: sql.startsWith('CREATE OR REPLACE') })
