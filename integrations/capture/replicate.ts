@@ -91,6 +91,10 @@ async function session(options: ReplicationOptions, signal: AbortSignal): Promis
     unpublished.add(table)
     return false
   }
+  const onMissing = (table: TableName): void => {
+    unpublished.add(table)
+    emit({ kind: 'warning', message: `"${table}" is no longer in the source: it is not copied` })
+  }
   const wanted = (): TableName[] =>
     needingSnapshot(log.state()).filter((table) => published.has(table) && !unpublished.has(table))
   const ending = new AbortController()
@@ -101,7 +105,7 @@ async function session(options: ReplicationOptions, signal: AbortSignal): Promis
       if (tables.length > 0) {
         emit({ kind: 'step', step: 'snapshot', detail: tables.join(', ') })
         const estimates = await estimatedRows(source, either)
-        await snapshotTables({ ...options, schemas, estimates, isPublished }, tables, either)
+        await snapshotTables({ ...options, schemas, estimates, isPublished, onMissing }, tables, either)
         continue
       }
       await wokenOr(options, REQUESTS_MS, (resume) => (wake = resume), either)

@@ -24,12 +24,16 @@ export type SnapshotContext = {
   readonly estimates: ReadonlyMap<TableName, number>
   /** Only such tables are copied. */
   readonly isPublished: (table: SourceTable) => boolean
+  /** The source no longer has a table that waited for its copy. It is not asked for again. */
+  readonly onMissing: (table: TableName) => void
   readonly environment: Environment
   readonly emit: Emit
 }
 
 /** A table that is rewritten this often while it is being copied is left to a person. */
 const MAX_GENERATIONS_PER_RUN = 10
+
+const STARTS_OVER: ReadonlySet<ErrorCode> = new Set(['TABLE_REWRITTEN', 'SNAPSHOT_GONE', 'NOT_FOUND'])
 
 /** Errors of an append that say for certain that no commit was written. */
 const UNWRITTEN: ReadonlySet<ErrorCode> = new Set(['TABLE_REWRITTEN', 'ABORTED'])
@@ -43,7 +47,7 @@ type Lease = {
   retired: boolean
 }
 
-/** Snapshots the tables one after the other, each by `readers` chunks at a time. Settles when every one that is published is complete and committed. */
+/** Snapshots the tables one after the other, each by `readers` chunks at a time. Settles when every one that is published, and still there, is complete and committed. */
 export async function snapshotTables(context: SnapshotContext, tables: readonly TableName[], signal: AbortSignal): Promise<void> {
   await using leases = new SnapshotLeases(context, signal)
   for (const table of tables) await snapshotTable(context, leases, table, signal)
@@ -59,10 +63,13 @@ async function snapshotTable(
     try {
       return await copyGeneration(context, leases, table, signal)
     } catch (error) {
-      if (!(error instanceof ConnectorError) || (error.code !== 'TABLE_REWRITTEN' && error.code !== 'SNAPSHOT_GONE')) throw error
+      if (!(error instanceof ConnectorError) || !STARTS_OVER.has(error.code)) throw error
       if (attempt >= MAX_GENERATIONS_PER_RUN) throw error
-      context.emit({ kind: 'warning', message: `Snapshot of "${table}" starts over: ${error.message}` })
       await leases.retire()
+      // What the source does not find is gone, or else the error is about something that stays.
+      const missing = !(await leases.young()).tables.has(table)
+      if (error.code === 'NOT_FOUND' && !missing) throw error
+      if (!missing) context.emit({ kind: 'warning', message: `Snapshot of "${table}" starts over: ${error.message}` })
     }
   }
 }
@@ -77,7 +84,8 @@ async function copyGeneration(
   // Accepted as gone since it was asked for.
   if (schemas.latest(table) === null) return
   const lease = await leases.young()
-  const source = described(lease, table)
+  const source = lease.tables.get(table)
+  if (source === undefined) return context.onMissing(table)
   await schemas.noteSeen(source, lease.catalogue, signal)
   if (!context.isPublished(source)) return
   requireVersion(schemas, source, lease)
@@ -214,10 +222,7 @@ function requireVersion(schemas: SchemaKeeper, source: SourceTable, { catalogue 
 function described(lease: Lease, table: TableName): SourceTable {
   const found = lease.tables.get(table)
   if (found !== undefined) return found
-  throw new ConnectorError(
-    'NOT_FOUND',
-    `Table "${table}" is no longer in the source. Leave it out with "!${table}" under tables, or create it again`,
-  )
+  throw new ConnectorError('TABLE_REWRITTEN', `Table "${table}" was dropped while it was being copied`)
 }
 
 /** The snapshot in use, renewed when it grows old so that vacuum on the source is never held back for long. */

@@ -48,6 +48,33 @@ describe('replicate', () => {
     expect(await unnamedFiles(store)).toEqual([])
   })
 
+  it.each([
+    ['while it waits for its first copy', 'step'],
+    ['in the middle of its copy', 'snapshot'],
+  ])('leaves a table out that is dropped %s, and says so', async (_, kind) => {
+    const [database, store] = [loanBook(), memoryStore()]
+    const warnings: string[] = []
+    let dropped = false
+    await runCapture(database, store, {
+      onEvent: (event) => {
+        if (event.kind === 'warning') warnings.push(event.message)
+        const copying = event.kind === 'step' ? event.step === 'snapshot' : event.kind === 'snapshot' && event.table === BAG
+        if (dropped || event.kind !== kind || !copying) return
+        dropped = true
+        database.commit((t) => t.dropTable(BAG))
+      },
+    })
+    expect(dropped).toBe(true)
+    expect(warnings.join()).toContain(`"${BAG}" is no longer in the source: it is not copied`)
+    await same(database, store, T)
+    const { tables } = await state(store)
+    expect(tables[BAG as keyof typeof tables]?.base ?? null).toBeNull()
+    database.commit((t) => t.insert(T, { id: 100, a: 'later', b: 1 }))
+    await runCapture(database, store)
+    await same(database, store, T)
+    expect(await unnamedFiles(store)).toEqual([])
+  })
+
   it('keeps a transaction larger than a batch in one commit', async () => {
     const [database, store] = [loanBook(1), memoryStore()]
     await runCapture(database, store)
