@@ -17,36 +17,54 @@ export type FilePhase = {
 
 type Request = Pick<RegisterRequest, 'readObject'>
 
-/** One transaction when shown tables change, so that no reader sees half of it where the account keeps to it; right without it too. */
+/**
+ * Part by part. Where shown files go as well as come, in one transaction, so that no reader sees them twice; Snowflake documents it
+ * for one table at a time. Right without it too, for whoever reads current rows.
+ */
 async function run(client: SnowflakeClient, phase: FilePhase, request: Request, signal: AbortSignal): Promise<void> {
-  const parts = phase.plans.flatMap(({ table, parts }) => parts.map((part) => ({ table: table.table, part })))
-  const inPlace = parts.filter(({ part }) => isInPlace(part, phase))
+  for (const { table, parts } of phase.plans) {
+    for (const part of parts) {
+      const work = async () => await changePart(client, phase, { table: table.table, part }, request, signal)
+      if (isExchange(part, phase)) await inTransaction(client, phase, part, work, signal)
+      else await takingBack(client, phase, part, work)
+    }
+  }
+}
+
+const isShown = (part: PartPlan, { existing }: FilePhase): boolean => existing.has(part.table)
+const isExchange = (part: PartPlan, phase: FilePhase): boolean => isShown(part, phase) && part.removed.length > 0
+
+async function inTransaction(
+  client: SnowflakeClient,
+  phase: FilePhase,
+  part: PartPlan,
+  work: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   const once = { signal, repeatable: false }
-  if (inPlace.length === 0) {
-    for (const { table, part } of parts) await changePart(client, phase, { table, part }, request, signal)
-    return
-  }
-  // What nobody reads yet comes first: only what is shown needs the transaction.
-  for (const { table, part } of parts.filter((each) => !inPlace.includes(each))) {
-    await changePart(client, phase, { table, part }, request, signal)
-  }
-  const begun: typeof inPlace = []
   await client.run('BEGIN', once)
   try {
-    for (const each of inPlace) {
-      begun.push(each)
-      await changePart(client, phase, each, request, signal)
-    }
+    await work()
     await client.run('COMMIT', once)
   } catch (error) {
-    const shown = error instanceof ConnectorError && error.code === 'PROOF' ? begun.map(({ part }) => part) : []
-    await takeBack(client, phase, shown)
+    await client.run('ROLLBACK', own()).catch(() => null)
+    // For accounts whose lists of files do not take part in transactions.
+    if (isProof(error)) await takeBack(client, phase, part)
     throw error
   }
 }
 
-const isInPlace = (part: PartPlan, { existing }: FilePhase): boolean =>
-  existing.has(part.table) && part.added.length + part.removed.length > 0
+async function takingBack(client: SnowflakeClient, phase: FilePhase, part: PartPlan, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (isProof(error) && isShown(part, phase)) await takeBack(client, phase, part)
+    throw error
+  }
+}
+
+const isProof = (error: unknown): boolean => error instanceof ConnectorError && error.code === 'PROOF'
+const own = () => ({ signal: AbortSignal.timeout(60_000), repeatable: false })
 
 /** New before old: newest-per-key keeps the relations right in between. Throws `PROOF` before anything old is removed. */
 async function changePart(
@@ -110,16 +128,10 @@ async function missingFiles(
   return missing
 }
 
-/**
- * Undoes what was shown: by the transaction, and for accounts whose file lists do not take part in transactions by removing what
- * was proven wrong. Never throws: the next registration compares with what is registered.
- */
-async function takeBack(client: SnowflakeClient, { stage }: FilePhase, parts: readonly PartPlan[]): Promise<void> {
-  const own = { signal: AbortSignal.timeout(60_000), repeatable: false }
-  const quietly = async (sql: string) => void (await client.run(sql, own).catch(() => null))
-  await quietly('ROLLBACK')
-  for (const part of parts) {
-    for (const { sql } of fileStatements(part.table, 'REMOVE', part.added, stage, part.location)) await quietly(sql)
+/** Takes what was proven wrong out again. Never throws: the next registration compares with what is registered. */
+async function takeBack(client: SnowflakeClient, { stage }: FilePhase, part: PartPlan): Promise<void> {
+  for (const { sql } of fileStatements(part.table, 'REMOVE', part.added, stage, part.location)) {
+    await client.run(sql, own()).catch(() => null)
   }
 }
 
@@ -131,10 +143,9 @@ function statements(phase: FilePhase): readonly string[] {
     const proof = part.proven.size === 0 ? [] : [proofStatement(part, [...part.proven.keys()].slice(0, 1_000))]
     return [...files('ADD', part.added), ...proof, ...files('REMOVE', part.removed)]
   }
-  const parts = phase.plans.flatMap((plan) => plan.parts)
-  const inPlace = parts.filter((part) => isInPlace(part, phase))
-  const others = parts.filter((part) => !inPlace.includes(part)).flatMap(of)
-  return inPlace.length === 0 ? others : [...others, 'BEGIN', ...inPlace.flatMap(of), 'COMMIT']
+  return phase.plans.flatMap(({ parts }) =>
+    parts.flatMap((part) => (isExchange(part, phase) ? ['BEGIN', ...of(part), 'COMMIT'] : of(part))),
+  )
 }
 
 export const changeFiles = { run, statements }

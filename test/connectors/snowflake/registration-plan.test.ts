@@ -47,12 +47,10 @@ describe('statements', () => {
     const { ledger } = first()
     const plan = planOf(requestOf(5, [tableOf(LOAN, [BASE], [DAY_1, DAY_2])]), ledger, registered(DAY_1))
     expect(plan === null ? null : statementsOf(plan, ledger)).toEqual([
-      'BEGIN',
       `ALTER EXTERNAL TABLE "RAW"."LOAN__CHANGES_4" ADD FILES ('date=2026-01-02/00000000000000000004-r1.parquet')`,
       expect.stringMatching(
         /^SELECT METADATA\$FILENAME .*\nWHERE METADATA\$FILENAME IN \('lake\/raw\/loans\/public\.loan\/changes\/date=2026-01-02\/00000000000000000004-r1\.parquet'\)\nAND "__DATE" IN \('2026-01-02'::DATE\)\nGROUP BY METADATA\$FILENAME$/s,
       ),
-      'COMMIT',
     ])
     expect([plan?.filesAdded, plan?.filesRemoved]).toEqual([1, 0])
   })
