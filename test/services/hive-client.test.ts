@@ -47,7 +47,7 @@ const SERVERS = {
     // Many small tasks: one that runs does not look whether it was cancelled.
     long: 'select count(*) from range(0, 1000000, 1, 4000) a cross join range(1000000) b where a.id * b.id = -1',
     failsAtFetch: {
-      session: { 'set:hiveconf:spark.sql.thriftServer.incrementalCollect': 'true' },
+      session: { 'spark.sql.thriftServer.incrementalCollect': 'true' },
       sql: 'select 1 / (id - 90000) from range(0, 100000, 1, 4)',
     },
   },

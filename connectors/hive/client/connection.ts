@@ -149,8 +149,15 @@ function openRequest(options: HiveClientOptions): Parameters<Service['openSessio
     client_protocol: options.protocol - 1,
     username: options.user,
     ...(options.password === undefined ? {} : { password: options.password }),
-    configuration: { ...SESSION[options.dialect], ...options.session },
+    configuration: { ...SESSION[options.dialect], ...settingsOf(options.session) },
   }
+}
+
+/** As HiveServer2 takes them with a session: a plain name is a setting, `set:…` and `use:…` are passed on. */
+function settingsOf(session: HiveClientOptions['session']): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(session).map(([name, value]) => [/^(?:set|use):/.test(name) ? name : `set:hiveconf:${name}`, value]),
+  )
 }
 
 /** Throws what the server said. `TStatusCode`: 0 success, 1 with information, 2 still executing, 3 error, 4 invalid handle. */

@@ -30,7 +30,7 @@ export const hiveClientFields = {
   http_path: z.string().default('cliservice'),
   /** Highest version of the Thrift protocol to offer. */
   protocol: z.number().int().min(1).max(11).default(DEFAULT_PROTOCOL),
-  /** Settings of every session, on top of ours. */
+  /** Settings of every session by name, on top of ours. */
   session: z.record(z.string().regex(/^[\w.:-]+$/), z.string()).default({}),
   /** Until a session is open: address, connection, TLS, user, session. */
   connect_timeout_ms: z.number().int().positive().default(30_000),

@@ -87,7 +87,7 @@ export function pageOf(set: WireRowSet | null | undefined, columns: readonly Hiv
   if (set.binaryColumns !== null && set.binaryColumns !== undefined && set.binaryColumns.length > 0) {
     throw new ConnectorError(
       'UNSUPPORTED',
-      `${subject} sends rows that its tasks packed. Set session: {"set:hiveconf:hive.server2.thrift.resultset.serialize.in.tasks": "false"} in the connection block`,
+      `${subject} sends rows that its tasks packed. Set session: {"hive.server2.thrift.resultset.serialize.in.tasks": "false"} in the connection block`,
     )
   }
   return byRows(set.rows ?? [], columns, subject)

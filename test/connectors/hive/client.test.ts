@@ -205,7 +205,7 @@ describe('sessions', () => {
   test('one is opened by the first statement, with settings of the dialect and of the block, and closed in the end', async () => {
     await using server = await start()
     {
-      await using client = clientOf(server, { user: 'ada', session: { 'set:hiveconf:a.b': 'c' } })
+      await using client = clientOf(server, { user: 'ada', session: { 'a.b': 'c', 'use:database': 'd' } })
       expect(server.state.sessions.size).toBe(0)
       await Promise.all([client.statement('ddl', signal), client.statement('ddl', signal)])
       expect(server.state.opened).toEqual([
@@ -215,6 +215,7 @@ describe('sessions', () => {
             'set:hiveconf:hive.local.time.zone': 'UTC',
             'set:hiveconf:hive.resultset.use.unique.column.names': 'false',
             'set:hiveconf:a.b': 'c',
+            'use:database': 'd',
           },
         }),
       ])
