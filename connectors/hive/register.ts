@@ -85,7 +85,8 @@ async function factsOf(
   const name = filesName(table)
   if (ledger.names?.has(name) !== true) return { partitions: null, columns: null }
   const old = ledger.tables.get(folded(table.relation))
-  const known = !everything && old?.generation === entry.generation
+  // Columns may have been appended by a registration that ended before it was recorded.
+  const known = !everything && old?.generation === entry.generation && old.columns === entry.columns
   const columns = known ? null : await describedColumns(client, request.schema, name, signal)
   return { partitions: await partitionNames(client, request.schema, name, signal), columns }
 }

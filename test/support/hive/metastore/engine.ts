@@ -92,6 +92,8 @@ export function openMetastore(dialect: 'hive' | 'spark'): Metastore {
       case 'add columns': {
         if (statement.cascade !== (dialect === 'hive')) throw refused('CASCADE is for Hive alone')
         const table = tableNamed(statement.table)
+        const taken = new Set(table.columns.map(({ name }) => name))
+        if (statement.columns.some(({ name }) => taken.has(name))) throw refused('a column of that name is there')
         table.columns = [...table.columns, ...statement.columns]
         return
       }

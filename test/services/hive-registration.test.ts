@@ -1,0 +1,131 @@
+/**
+ * The loan book in Hive and in Spark at once: a real HiveServer2 and a real Spark Thrift server over a bucket of our S3 endpoint,
+ * through the command line. After each step `reconcile` holds PostgreSQL, the files and both engines against each other.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { portage } from '../support/command-line.ts'
+import { type Database, sharedPostgres } from '../support/postgres.ts'
+import { type S3Endpoint, startS3Endpoint } from '../support/s3/endpoint.ts'
+import { type Scratch, scratch } from '../support/scratch.ts'
+import { startHiveServer } from '../support/services/hive-server.ts'
+import { startSparkThrift } from '../support/services/spark-thrift.ts'
+
+const KEYS = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' }
+
+const BOOK = /* sql */ `create table client (id int8 primary key, name text not null, born date, "Home Town" text);
+  create table loan (id int4 primary key, client int8, a text, b text, amount numeric(12,2), rate float8, active bool,
+    signed timestamptz, local timestamp, doc jsonb, mark bytea, token uuid, small int2, real float4);
+  create table visit (page text, seen int4);
+  create table access_token (id int8 primary key, url text);
+  alter table visit replica identity full;
+  insert into client select i, E'cli\\\\ent ''' || i || E'\\n😀', date '1900-01-01' + i, null from generate_series(1, 300) i;
+  insert into loan select i, i % 300 + 1, 'a' || i, 'b' || i, i * 1.25, i / 7.0, i % 2 = 0, timestamptz '1960-05-05 12:00:00.123456+00' + i * interval '1 day',
+    timestamp '9999-12-31 23:59:59.999999', '{"n": 1.0, "x": null}', decode(lpad(to_hex(i), 8, '0'), 'hex'),
+    ('00000000-0000-0000-0000-' || lpad(i::text, 12, '0'))::uuid, i, i / 3.0 from generate_series(1, 500) i;
+  insert into loan (id) values (0);
+  insert into visit select 'p' || i % 3, i % 5 from generate_series(1, 60) i;
+  insert into visit values (null, null), (null, null);
+  insert into access_token values (1, 'https://example.org/?token=x')`
+
+type Step = {
+  readonly title: string
+  readonly sql?: string
+  /** Commands between the change and the comparison; the run that registers is one of them. */
+  readonly commands?: readonly (readonly string[])[]
+}
+
+const RUN = ['run', 'loans', '--once']
+
+const STEPS: readonly Step[] = [
+  { title: 'the first copy' },
+  {
+    title: 'inserts, updates, deletes, a key that changes, equal rows that go and come',
+    sql: `insert into loan (id, client, a) values (1001, 1, 'new'); update loan set amount = amount + 0.01, a = null where id < 50;
+      delete from loan where id between 60 and 80; update loan set id = 2002 where id = 90; update client set id = 9000 where id = 9;
+      delete from visit where page = 'p1' and seen = 1; insert into visit values (null, null), ('p9', 9)`,
+  },
+  {
+    title: 'truncate, and rows after it',
+    sql: `truncate visit; insert into visit values ('after', 1), ('after', 1); truncate access_token; insert into access_token values (2, 'y')`,
+  },
+  {
+    title: 'columns added, with a default and without, renamed, swapped',
+    sql: `alter table loan add column grade text default E'it''s \\\\ good', add column note text;
+      insert into loan (id, note) values (1002, 'noted'); alter table loan rename column client to customer;
+      alter table loan rename column a to x; alter table loan rename column b to a; alter table loan rename column x to b;
+      update loan set note = 'n' where id between 100 and 110; alter table client rename column "Home Town" to "home town ""new"""`,
+  },
+  {
+    title: 'a column dropped, which is held, and accepted',
+    sql: `alter table loan drop column doc; update loan set grade = 'b' where id between 200 and 210`,
+    commands: [RUN, ['apply', 'loans']],
+  },
+  {
+    title: 'a wider type',
+    sql: 'alter table loan alter column id type int8; update loan set small = 5 where id = 3; insert into loan (id) values (5000000000)',
+  },
+  {
+    title: 'compaction',
+    sql: 'update loan set amount = 1 where id between 300 and 420',
+    commands: [RUN, ['compact', 'loans', '--renew', 'always', '--min-files', '2'], RUN],
+  },
+  { title: 'a table copied again', commands: [['resync', 'loans', 'public.loan'], RUN] },
+  { title: 'superseded directories deleted', commands: [['vacuum', 'loans', '--grace', '0s']] },
+]
+
+let root: Scratch
+let database: Database
+let endpoint: S3Endpoint
+const stack = new AsyncDisposableStack()
+const places = () => ['--config', root.path('config'), '--state', root.path('state')]
+const command = (...argv: readonly string[]) => portage([...argv, ...places()])
+
+beforeAll(async () => {
+  root = stack.use(scratch())
+  endpoint = await startS3Endpoint({ ...KEYS, directory: root.path('endpoint'), buckets: ['lake'] })
+  stack.defer(() => endpoint.close())
+  const s3 = { url: endpoint.url, ...KEYS }
+  const [hive, spark] = await Promise.all([startHiveServer({ s3 }), startSparkThrift({ s3 })])
+  stack.use(hive)
+  stack.use(spark)
+  database = stack.use(await (await sharedPostgres()).createDatabase())
+  root.write(
+    'config/connections.yaml',
+    `core: {connector: postgres, url: '${database.url}'}
+lake: {connector: s3, bucket: lake, endpoint: '${endpoint.url}', access_key_id: ${KEYS.accessKeyId}, secret_access_key: '${KEYS.secretAccessKey}'}
+hive: {connector: hive, host: 127.0.0.1, port: ${hive.port}}
+spark: {connector: hive, dialect: spark, host: 127.0.0.1, port: ${spark.port}}
+`,
+  )
+  root.write(
+    'config/integrations/loans.yaml',
+    `name: loans
+source: {connection: core, tables: ['public.*']}
+lake: {connection: lake}
+register:
+  - {connection: hive, database: raw, format: orc}
+  - {connection: spark, schema: raw, format: orc}
+`,
+  )
+  await database.client.query(BOOK)
+}, 600_000)
+afterAll(() => stack.disposeAsync())
+
+test('check finds both servers well', async () => {
+  expect(await command('check')).toMatchObject({ code: 0, stderr: '' })
+})
+
+test.each(STEPS)('$title: both engines hold what PostgreSQL holds', async ({ sql, commands = [RUN] }) => {
+  if (sql !== undefined) await database.client.query(sql)
+  for (const argv of commands) {
+    const { code, stdout, stderr } = await command(...argv)
+    expect([argv[0], argv[0] === 'run' && code === 3 ? 0 : code, code === 0 || code === 3 ? '' : stdout + stderr]).toEqual([
+      argv[0],
+      0,
+      '',
+    ])
+  }
+  const { code, stdout, stderr } = await command('reconcile', 'loans')
+  expect([code, code === 0 ? '' : stdout + stderr]).toEqual([0, ''])
+  for (const name of ['hive.raw', 'spark.raw']) expect(stdout).toContain(name)
+})
