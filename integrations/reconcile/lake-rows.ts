@@ -43,7 +43,7 @@ export type FileProblem = { readonly file: string; readonly problem: string }
 /** Null with its reason when the lake does not have the table as of the cut. */
 export function lakeView(
   compared: ComparedTable,
-  { base }: Pick<TableState, 'base'>,
+  { base, versions }: Pick<TableState, 'base' | 'versions'>,
   changes: readonly FileEntry[],
   until: Position,
 ): { readonly view: LakeView } | { readonly reason: string } {
@@ -53,6 +53,9 @@ export function lakeView(
   if (boundary > until || files.some(({ rows, maxPosition }) => rows > 0 && maxPosition > until))
     return { reason: 'it is being copied again' }
   const recent = changes.filter(({ minPosition, maxPosition }) => maxPosition > boundary && minPosition < until)
+  // Files of a table of the same name that is gone: they stay until the new one was copied.
+  const isFormer = ({ schemaVersion }: FileEntry) => (versions[schemaVersion]?.id ?? compared.schema.id) !== compared.schema.id
+  if ([...files, ...recent].some(isFormer)) return { reason: 'the source has created it anew; it waits for its copy' }
   return { view: { compared, base: files.filter(({ rows }) => rows > 0), changes: recent, boundary, until } }
 }
 

@@ -82,7 +82,7 @@ describe('a table as of an earlier cut', () => {
     const comparable = comparedTable(sourceTableOf(schema, { storage: '1', definition: '1' }), schema)
     if (registration === undefined || 'reason' in comparable) throw new Error('nothing to compare')
     for (const { cut, rows, shape } of moments.slice(-6)) {
-      const viewed = lakeView(comparable.compared, { base }, changes, cut)
+      const viewed = lakeView(comparable.compared, table, changes, cut)
       if (shape !== shapeOf(schema) || 'reason' in viewed) continue
       compared++
       const found = collectRows(comparable.compared, EVERY_KEY)
