@@ -9,6 +9,7 @@ const CONNECTORS = {
   s3: async () => (await import('../connectors/s3/connector.ts')).s3,
   duckdb: async () => (await import('../connectors/duckdb/connector.ts')).duckdb,
   hive: async () => (await import('../connectors/hive/connector.ts')).hive,
+  snowflake: async () => (await import('../connectors/snowflake/connector.ts')).snowflake,
   memory: async () => (await import('../connectors/memory/connector.ts')).memory,
 } as const satisfies Readonly<Record<string, Load>>
 
