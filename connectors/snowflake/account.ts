@@ -23,6 +23,21 @@ export async function metadata(client: SnowflakeClient, sql: string, signal: Abo
   }
 }
 
+/** Snowflake documentation, "SHOW": no more rows than this at once. */
+const MOST_SHOWN = 10_000
+
+/** All rows of a `SHOW`, in one statement unless there are ten thousand. */
+async function showAll(client: SnowflakeClient, sql: string, signal: AbortSignal): Promise<readonly AnswerRow[]> {
+  const rows = [...(await metadata(client, sql, signal))]
+  for (let page = rows.length; page === MOST_SHOWN; ) {
+    const last = rows.at(-1)?.name ?? ''
+    const next = await metadata(client, `${sql} LIMIT ${MOST_SHOWN} FROM ${text(last)}`, signal)
+    rows.push(...next)
+    page = next.length
+  }
+  return rows
+}
+
 export type SchemaViews = {
   readonly own: Ledger | null
   /** Changes with every registration. */
@@ -40,7 +55,7 @@ export async function readViews(
   integration: string,
   signal: AbortSignal,
 ): Promise<SchemaViews> {
-  const rows = await metadata(client, `SHOW VIEWS IN SCHEMA ${identifier(schema)}`, signal)
+  const rows = await showAll(client, `SHOW VIEWS IN SCHEMA ${identifier(schema)}`, signal)
   const views: readonly FoundView[] = rows.map((row) => ({
     name: row.name ?? '',
     comment: row.comment ?? null,
@@ -76,7 +91,7 @@ export async function readExternalTables(
   schema: string,
   signal: AbortSignal,
 ): Promise<readonly FoundTable[]> {
-  const rows = await metadata(client, `SHOW EXTERNAL TABLES IN SCHEMA ${identifier(schema)}`, signal)
+  const rows = await showAll(client, `SHOW EXTERNAL TABLES IN SCHEMA ${identifier(schema)}`, signal)
   return rows.map(({ name, comment, invalid, invalid_reason: reason }) => {
     const { integration: owner, commit } = readLineage(comment ?? null) ?? {}
     const broken = (invalid ?? '').toLowerCase() === 'true'
