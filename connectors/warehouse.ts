@@ -154,6 +154,19 @@ export type WarehouseRelation = {
   readonly relation: string
   /** In their order. */
   readonly columns: readonly { readonly name: string; readonly type: string }[]
+  /** The table over directories that it reads, null when that is gone; absent unless the warehouse `reads: 'directory'`. */
+  readonly stored?: StoredTable | null
+}
+
+/** A table over directories as it is in the engine now. */
+export type StoredTable = {
+  readonly name: string
+  /** Null: another than we write. */
+  readonly format: 'parquet' | 'orc' | null
+  /** What its properties say of the files when the table is dropped. */
+  readonly keepsFiles: boolean
+  /** Names of its partitions. */
+  readonly directories: readonly string[]
 }
 
 export interface QueryResult {

@@ -61,7 +61,15 @@ export async function planIntegration(
       const at = shown?.commit ?? null
       const registered = at === null ? null : at === state.number ? state : await loadState(store, place, { at, signal })
       const relations = await warehouse.describe(name, schema, signal)
-      const compared = { connection, schema, dialect: warehouse.dialect, state: registered, relations }
+      const { projected } = shown ?? {}
+      const compared = {
+        connection,
+        schema,
+        dialect: warehouse.dialect,
+        state: registered,
+        relations,
+        ...(projected === undefined ? {} : { projected }),
+      }
       return { target, compared, warehouse, commit: at }
     })
     if (found !== null) asked.push(found)

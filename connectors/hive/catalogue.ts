@@ -1,5 +1,6 @@
 /** What a database of the metastore holds now, asked statement by statement. I/O. */
 import { ConnectorError } from '../errors.ts'
+import type { StoredTable } from '../ports.ts'
 import { type HiveClient, rowsOf } from './client/client.ts'
 import { identifier, qualified } from './quote.ts'
 
@@ -59,6 +60,32 @@ export async function partitionLocation(
   const rows = await textRows(client, `DESCRIBE FORMATTED ${qualified(schema, table)} ${partition}`, signal)
   const found = rows.find(([name]) => /^Location:?$/.test(name?.trim() ?? ''))
   return found?.[1]?.trim() ?? null
+}
+
+/** Null when there is no such table. */
+export async function storedTable(
+  client: HiveClient,
+  schema: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<StoredTable | null> {
+  let rows: readonly Row[]
+  try {
+    rows = await textRows(client, `DESCRIBE FORMATTED ${qualified(schema, name)}`, signal)
+  } catch (error) {
+    if (error instanceof ConnectorError && error.code === 'NOT_FOUND') return null
+    throw error
+  }
+  const input = rows.find(([label]) => /^InputFormat:?$/.test(label?.trim() ?? ''))?.[1] ?? ''
+  const kind = rows.find(([label]) => /^(?:Table )?Type:?$/.test(label?.trim() ?? ''))?.[1]?.trim() ?? ''
+  const properties = await tableProperties(client, schema, name, signal)
+  const purges = properties.get('external.table.purge')?.toLowerCase() === 'true'
+  return {
+    name,
+    format: /orc/i.test(input) ? 'orc' : /parquet/i.test(input) ? 'parquet' : null,
+    keepsFiles: kind.startsWith('EXTERNAL') && !purges,
+    directories: [...(await partitionNames(client, schema, name, signal))].toSorted(),
+  }
 }
 
 /** Columns as the engine spells them, partition columns left out; null when there is no such relation. */

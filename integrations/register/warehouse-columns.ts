@@ -1,9 +1,10 @@
 /** What a warehouse really has of a table, beside what was registered there. Pure. */
 import { type Column, METADATA_COLUMNS, type TableName } from '../../connectors/change.ts'
 import type { LogicalType } from '../../connectors/logical-type.ts'
-import type { Dialect, WarehouseRelation } from '../../connectors/ports.ts'
+import type { Dialect, Registered, WarehouseRelation } from '../../connectors/ports.ts'
 import type { LogState } from '../land/log/commit.ts'
 import { shownTable } from '../land/log/shown.ts'
+import { directoriesOf, parseState } from './directory/state.ts'
 import { stateRelationNames } from './registration.ts'
 import { relationColumns } from './relation-columns.ts'
 import { historyName } from './relation-names.ts'
@@ -15,6 +16,8 @@ export type ComparedWarehouse = {
   /** The log as of the commit that the warehouse shows; null when it shows nothing, or could not be asked. */
   readonly state: LogState | null
   readonly relations: readonly WarehouseRelation[]
+  /** As recorded in a warehouse that reads directories. */
+  readonly projected?: Registered['projected']
 }
 
 /** A column as a warehouse has it; `column` null when nothing of ours has that name. */
@@ -38,6 +41,30 @@ export function relationFindings(warehouse: ComparedWarehouse, table: TableName)
   return [
     ...findings(warehouse, expected.relation, expected.current),
     ...findings(warehouse, historyName(expected.relation), expected.history),
+    ...storedFindings(warehouse, expected.relation),
+  ]
+}
+
+/** What is wrong with the table over directories that the relations read. */
+function storedFindings(warehouse: ComparedWarehouse, relation: string): readonly string[] {
+  const text = warehouse.projected?.get(relation)
+  const recorded = text === undefined ? null : parseState(text)
+  const found = foundRelation(warehouse, relation)
+  if (recorded === null || found === null) return []
+  const wanted = directoriesOf(recorded)
+  const subject = `${warehouse.connection} ${warehouse.schema}.${relation}`
+  const { stored } = found
+  if (stored === undefined || (stored === null && wanted.length === 0)) return []
+  if (stored === null) return [`${subject} has lost the table of its files: run "portage register --repair"`]
+  const table = `${warehouse.connection} ${warehouse.schema}.${stored.name}`
+  const known = new Set(stored.directories)
+  const missing = wanted.filter((name) => !known.has(name))
+  return [
+    ...(stored.format === recorded.format
+      ? []
+      : [`${table} is ${stored.format ?? 'of another format'}, registered as ${recorded.format}`]),
+    ...(stored.keepsFiles ? [] : [`${table} would delete its files when it is dropped: set external.table.purge to false`]),
+    ...missing.map((name) => `${table} has lost its partition "${name}": run "portage register --repair"`),
   ]
 }
 

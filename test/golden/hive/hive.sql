@@ -198,6 +198,8 @@ SHOW TABLES IN `raw`
 
 SHOW TBLPROPERTIES `raw`.`portage_ledger__loans`
 
+DESCRIBE `raw`.`portage_files__loan__1`
+
 SHOW PARTITIONS `raw`.`portage_files__loan__1`
 
 ALTER TABLE `raw`.`portage_files__loan__1` ADD COLUMNS (`größe ``x``` STRING) CASCADE

@@ -138,6 +138,12 @@ export function openMetastore(dialect: 'hive' | 'spark'): Metastore {
       }
       case 'setting':
         return texts([[`${statement.name}=UTC`]])
+      case 'describe table':
+        tableNamed(statement.table)
+        return texts([
+          [dialect === 'hive' ? 'Table Type:         ' : 'Type', dialect === 'hive' ? 'EXTERNAL_TABLE      ' : 'EXTERNAL'],
+          ['InputFormat:       ', 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat'],
+        ])
       case 'describe': {
         if (statement.partition !== null) {
           const location = tableNamed(statement.table).partitions.get(statement.partition)

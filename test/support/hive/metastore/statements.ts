@@ -45,6 +45,7 @@ export type Statement =
   | { readonly kind: 'show properties'; readonly table: RelationName }
   | { readonly kind: 'show partitions'; readonly table: RelationName }
   | { readonly kind: 'describe'; readonly table: RelationName; readonly partition: string | null }
+  | { readonly kind: 'describe table'; readonly table: RelationName }
   | { readonly kind: 'setting'; readonly name: string }
   | { readonly kind: 'query'; readonly query: readonly Token[] }
 
@@ -85,6 +86,7 @@ class Parser {
     if (this.#takes('SHOW', 'PARTITIONS')) return { kind: 'show partitions', table: this.#relation() }
     if (this.#takes('DESCRIBE', 'FORMATTED')) {
       const table = this.#relation()
+      if (this.#at === this.#tokens.length) return { kind: 'describe table', table }
       return { kind: 'describe', table, partition: this.#partition() }
     }
     if (this.#takes('DESCRIBE')) return { kind: 'describe', table: this.#relation(), partition: null }
