@@ -62,6 +62,7 @@ export async function register(
     plans.push(planTable(request, draft, findings, planOptions))
   }
   const registration = assemble(context, request, { ledger, views, plans })
+  refuseLarge(request, ledgerStatement(schema, registration.ledger([]), context.environment.now(), true))
   const outcome = { filesAdded: registration.filesAdded, filesRemoved: registration.filesRemoved }
   if (request.dryRun) return { statements: registration.statements(context.environment.now()), ...outcome }
   await run(context, request, registration, views.stamp, signal)
@@ -74,6 +75,17 @@ function refuseClash(request: RegisterRequest): void {
   throw new ConnectorError(
     'CONFIGURATION',
     `Two relations of "${request.integration}" would both be called "${clash}" in Snowflake: a table is named like a view that Portage needs. Leave one of the tables out under "tables", or register it in a schema of its own`,
+  )
+}
+
+/** Snowflake documentation, "Query size limits". */
+const MOST_SQL_CHARACTERS = 1_000_000
+
+function refuseLarge({ integration, tables }: RegisterRequest, ledger: string): void {
+  if (ledger.length < MOST_SQL_CHARACTERS) return
+  throw new ConnectorError(
+    'UNSUPPORTED',
+    `Integration "${integration}" has ${tables.length} tables, more than one registration in Snowflake can list. Split it into several integrations`,
   )
 }
 
