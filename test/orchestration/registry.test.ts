@@ -8,6 +8,7 @@ const EXPECTED: Readonly<Record<string, Parameters<typeof connectorContract>[2]>
   s3: { minimal: { bucket: 'my-lake' }, roles: ['openStore'] },
   duckdb: { minimal: {}, roles: ['openWarehouse'] },
   hive: { minimal: { host: 'localhost' }, roles: ['openWarehouse'] },
+  snowflake: { minimal: { account: 'acme-prod', token: 't' }, roles: ['openWarehouse'] },
   memory: { minimal: {}, roles: ['openSource', 'openStore', 'openNotifier', 'openOnlineStore'] },
 }
 

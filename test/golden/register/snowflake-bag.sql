@@ -1,24 +1,24 @@
-select "id", "branch", "Amount ""net""", "state", "due", "seen"
+select "ID", "BRANCH", "AMOUNT ""NET""", "STATE", "DUE", "SEEN"
 from (
-  select "_op", "_position", "id", "branch", "Amount ""net""", "state", "due", "seen",
-    row_number() over (partition by "id", "branch", "Amount ""net""", "state", "due", "seen", case when "_op" = 'd' then 1 else 0 end order by "_position") as "_rank",
-    sum(case when "_op" = 'd' then 1 else 0 end) over (partition by "id", "branch", "Amount ""net""", "state", "due", "seen") as "_deletes"
+  select "_OP", "_POSITION", "ID", "BRANCH", "AMOUNT ""NET""", "STATE", "DUE", "SEEN",
+    row_number() over (partition by "ID", "BRANCH", "AMOUNT ""NET""", "STATE", "DUE", "SEEN", case when "_OP" = 'd' then 1 else 0 end order by "_POSITION") as "_RANK",
+    sum(case when "_OP" = 'd' then 1 else 0 end) over (partition by "ID", "BRANCH", "AMOUNT ""NET""", "STATE", "DUE", "SEEN") as "_DELETES"
   from (
-    select a."_op", a."_position", "id" as "id", "branch" as "branch", "amount" as "Amount ""net""", case when "_position" < '0001-0000000000000007-00000000' and "_op" not in ('t') then CAST('it''s \\ new' AS VARCHAR) else "gone_2" end as "state", "due" as "due", "seen" as "seen"
+    select a."_OP", a."_POSITION", "ID" as "ID", "BRANCH" as "BRANCH", "AMOUNT" as "AMOUNT ""NET""", case when "_POSITION" < '0001-0000000000000007-00000000' and "_OP" not in ('t') then CAST('it''s \\ new' AS VARCHAR) else "GONE_2" end as "STATE", "DUE" as "DUE", "SEEN" as "SEEN"
     from (
-      select "_op", "_position", "id", "branch", "amount", "gone_2", "due", "seen"
+      select "_OP", "_POSITION", "ID", "BRANCH", "AMOUNT", "GONE_2", "DUE", "SEEN"
       from loan_base s
       union all
-      select "_op", "_position", "id", "branch", "amount", "gone_2", "due", "seen"
+      select "_OP", "_POSITION", "ID", "BRANCH", "AMOUNT", "GONE_2", "DUE", "SEEN"
       from loan_change_files s
-      where "_position" > '0001-0000000000000005-00000000' and "_op" <> 't'
+      where "_POSITION" > '0001-0000000000000005-00000000' and "_OP" <> 't'
     ) a
     cross join (
-      select max("_position") as "_floor"
+      select max("_POSITION") as "_FLOOR"
       from loan_change_files s
-      where "_position" > '0001-0000000000000005-00000000' and "_op" = 't'
+      where "_POSITION" > '0001-0000000000000005-00000000' and "_OP" = 't'
     ) f
-    where (f."_floor" is null or a."_position" > f."_floor")
+    where (f."_FLOOR" is null or a."_POSITION" > f."_FLOOR")
   ) s
 ) r
-where "_op" <> 'd' and "_rank" > "_deletes"
+where "_OP" <> 'd' and "_RANK" > "_DELETES"

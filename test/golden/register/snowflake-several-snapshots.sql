@@ -1,25 +1,25 @@
 select
-  "id" as "id",
-  "branch" as "branch",
-  "amount" as "Amount ""net""",
-  case when "_position" < '0001-0000000000000007-00000000' and "_op" not in ('d', 't') then CAST('it''s \\ new' AS VARCHAR) else "gone_2" end as "state",
-  "due" as "due",
-  "seen" as "seen"
+  "ID" as "ID",
+  "BRANCH" as "BRANCH",
+  "AMOUNT" as "AMOUNT ""NET""",
+  case when "_POSITION" < '0001-0000000000000007-00000000' and "_OP" not in ('d', 't') then CAST('it''s \\ new' AS VARCHAR) else "GONE_2" end as "STATE",
+  "DUE" as "DUE",
+  "SEEN" as "SEEN"
 from (
-  select a."_op", a."_position", a."id", a."branch", a."amount", a."gone_2", a."due", a."seen", row_number() over (partition by a."branch", a."id" order by a."_position" desc) as "_rank"
+  select a."_OP", a."_POSITION", a."ID", a."BRANCH", a."AMOUNT", a."GONE_2", a."DUE", a."SEEN", row_number() over (partition by a."BRANCH", a."ID" order by a."_POSITION" desc) as "_RANK"
   from (
-    select "_op", "_position", "id", "branch", "amount", "gone_2", "due", "seen"
+    select "_OP", "_POSITION", "ID", "BRANCH", "AMOUNT", "GONE_2", "DUE", "SEEN"
     from loan_base s
     union all
-    select "_op", "_position", "id", "branch", "amount", "gone_2", "due", "seen"
+    select "_OP", "_POSITION", "ID", "BRANCH", "AMOUNT", "GONE_2", "DUE", "SEEN"
     from loan_change_files s
-    where "_position" > '0001-0000000000000005-00000000' and "_op" <> 't'
+    where "_POSITION" > '0001-0000000000000005-00000000' and "_OP" <> 't'
   ) a
   cross join (
-    select max("_position") as "_floor"
+    select max("_POSITION") as "_FLOOR"
     from loan_change_files s
-    where "_position" > '0001-0000000000000005-00000000' and "_op" = 't'
+    where "_POSITION" > '0001-0000000000000005-00000000' and "_OP" = 't'
   ) f
-  where (f."_floor" is null or a."_position" > f."_floor")
+  where (f."_FLOOR" is null or a."_POSITION" > f."_FLOOR")
 ) r
-where "_rank" = 1 and "_op" <> 'd'
+where "_RANK" = 1 and "_OP" <> 'd'

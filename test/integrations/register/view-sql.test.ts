@@ -3,9 +3,9 @@ import type { Position, TableName, TableSchema } from '../../../connectors/chang
 import { DUCKDB_DIALECT } from '../../../connectors/duckdb/dialect.ts'
 import { DIALECTS } from '../../../connectors/hive/dialect.ts'
 import type { Dialect } from '../../../connectors/ports.ts'
+import { SNOWFLAKE_DIALECT } from '../../../connectors/snowflake/dialect.ts'
 import { quoteName, quoteOwnText } from '../../../integrations/register/quote.ts'
 import { relationSql } from '../../../integrations/register/view-sql.ts'
-import { SNOWFLAKE } from '../../support/dialects.ts'
 
 const cut = (number: number): Position => `0001-${String(number).padStart(16, '0')}-00000000` as Position
 
@@ -53,7 +53,7 @@ const SHAPES = {
 
 describe.each<readonly [string, Dialect]>([
   ['duckdb', DUCKDB_DIALECT],
-  ['snowflake', SNOWFLAKE],
+  ['snowflake', SNOWFLAKE_DIALECT],
   ['hive', DIALECTS.hive],
   ['spark', DIALECTS.spark],
 ])('relations in the dialect of %s', (name, dialect) => {
