@@ -54,6 +54,10 @@ const BY_TEXT: readonly (readonly [RegExp, Meaning])[] = [
     { code: 'UNAVAILABLE', cure: AGAIN },
   ],
   [/Locks on the underlying objects|LockException/, LOCKED],
+  [
+    /Too many counters/,
+    { code: 'STATEMENT', cure: 'Raise tez.counters.max and mapreduce.job.counters.max in the server’s hive-site.xml (10000)' },
+  ],
   [/DSQuotaExceeded|No space left/, { code: 'FULL', cure: 'Free space where the warehouse writes, and run again' }],
 ]
 

@@ -106,6 +106,9 @@ function settingsOf(options: HiveServerOptions, { dir, port, httpPort, metastore
     'tez.runtime.optimize.local.fetch': 'true',
     'tez.am.disable.client-version-check': 'true',
     'tez.am.webservice.enable': 'false',
+    // MapReduce's default of 120 wins over Tez's 1200, and a query over some dozen vertices has more.
+    'tez.counters.max': '10000',
+    'mapreduce.job.counters.max': '10000',
     'mapreduce.framework.name': 'local',
     'hive.exec.submit.local.task.via.child': 'false',
     'hive.in.test.ide': 'true',
