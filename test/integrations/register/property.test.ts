@@ -6,10 +6,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Position } from '../../../connectors/change.ts'
 import { openDuckdbWarehouse } from '../../../connectors/duckdb/warehouse.ts'
 import { openFilesystemStore } from '../../../connectors/filesystem/store.ts'
+import { hiveWarehouse } from '../../../connectors/hive/warehouse.ts'
 import { openMemoryWarehouse } from '../../../connectors/memory/warehouse.ts'
 import type { ObjectStore, Warehouse } from '../../../connectors/ports.ts'
 import type { FileEntry, LogState } from '../../../integrations/land/log/commit.ts'
 import { registerCommit } from '../../../integrations/register/register.ts'
+import { type Metastore, openMetastore } from '../../support/hive/metastore/engine.ts'
 import { quietEnvironment } from '../../support/lake.ts'
 import { readLakeFile, writeLakeFile } from '../../support/lake-files.ts'
 import { queryRows } from '../../support/query-rows.ts'
@@ -17,11 +19,21 @@ import { type ModelFile, TableModel } from './table-model.ts'
 import { applyStep, type Step, step } from './table-steps.ts'
 
 const signal = new AbortController().signal
+const PROJECTION = {
+  prefix: 'hive',
+  connection: 'hive',
+  format: 'parquet',
+  compression: 'zstd',
+  targetFileBytes: 1 << 26,
+} as const
+
 describe('warehouses show what a plain model of the table holds', () => {
   let directory: string
   let store: ObjectStore
   let duckdb: Warehouse
   let memory: Warehouse
+  let metastore: Metastore
+  let hive: Warehouse
   let runs = 0
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'portage-property-'))
@@ -29,8 +41,13 @@ describe('warehouses show what a plain model of the table holds', () => {
     store = await openFilesystemStore(join(directory, 'lake'), environment)
     duckdb = await openDuckdbWarehouse({}, environment)
     memory = openMemoryWarehouse(readLakeFile)
+    metastore = openMetastore('hive')
+    hive = hiveWarehouse(metastore, { dialect: 'hive', host: 'h', port: 1, s3_scheme: 's3a', proof: true })
   })
-  afterAll(() => rm(directory, { recursive: true }))
+  afterAll(async () => {
+    await metastore[Symbol.asyncDispose]()
+    await rm(directory, { recursive: true })
+  })
 
   /** One table's life; `integration` is its own, so that views of earlier runs cannot help. */
   class Life {
@@ -68,14 +85,17 @@ describe('warehouses show what a plain model of the table holds', () => {
         counts: { transactions: 0, changes: 0, rejects: 0 },
         claim: null,
       }
-      for (const warehouse of [duckdb, memory]) {
-        await registerCommit({ integration, schema: integration, state, store, warehouse, dryRun: false }, signal)
+      for (const warehouse of [duckdb, memory, hive]) {
+        const request = { integration, schema: integration, state, store, warehouse, dryRun: false }
+        await registerCommit(warehouse === hive ? { ...request, projection: PROJECTION } : request, signal)
       }
       const current = `select * from ${integration}.loan`
       expect(await queryRows(memory, current), 'memory').toEqual(model.rows())
       expect(await queryRows(duckdb, current), 'duckdb').toEqual(model.rows())
+      expect(await queryRows(hive, current), 'hive').toEqual(model.rows())
       const history = `select * from ${integration}.loan_changes`
       expect(await queryRows(duckdb, history), 'history').toEqual(await queryRows(memory, history))
+      expect(await queryRows(hive, history), 'history in hive').toEqual(await queryRows(memory, history))
     }
 
     async #entries(files: readonly ModelFile[]): Promise<readonly FileEntry[]> {
@@ -97,6 +117,7 @@ describe('warehouses show what a plain model of the table holds', () => {
     }
     await life.check()
     await duckdb.remove({ integration: life.integration, schema: life.integration, dryRun: false }, signal)
+    await hive.remove({ integration: life.integration, schema: life.integration, dryRun: false }, signal)
     await memory.remove({ integration: life.integration, schema: life.integration, dryRun: false }, signal)
   }
 
