@@ -99,7 +99,10 @@ const registerTarget = z.strictObject({
   schema: z.string().min(1).optional().describe('Schema (in Hive: database) of the tables. Default: the integration name.'),
   database: z.string().min(1).optional().describe('Another word for schema.'),
   every: duration.optional().describe('How often new commits become visible. Default: 1m.'),
-  format: z.enum(['parquet', 'orc']).optional(),
+  format: z
+    .enum(['parquet', 'orc'])
+    .optional()
+    .describe('Of the files that are written for a warehouse which reads directories (Hive, Spark). Default: orc.'),
 })
 
 const policy = z.enum(['apply', 'hold', 'fail']).optional()
