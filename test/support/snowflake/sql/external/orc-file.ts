@@ -1,0 +1,166 @@
+/**
+ * An ORC file as rows of JSON: binary as hex text, maps as arrays of {key, value}, unions as {tag, value}, nested keys in the file's case.
+ * Read by Portage's own reader. I/O.
+ */
+import { open } from 'node:fs/promises'
+import { type Data, DataType, type RecordBatch, TimeUnit } from 'apache-arrow'
+import { openOrc } from '../../../../../integrations/land/orc/orc-file.ts'
+import type { DuckConnection } from '../duck.ts'
+import { MARKS } from './file-node.ts'
+
+let loaded = 0
+
+/** Loads the file into a table of `file_row_number` and `v`; null when the file cannot be read. */
+export async function loadOrc(path: string, connection: DuckConnection, signal: AbortSignal): Promise<string | null> {
+  loaded += 1
+  const table = `orc_${loaded}`
+  await connection.run(`CREATE TABLE ${table}(file_row_number BIGINT, v VARCHAR)`, signal)
+  // A timestamp that microseconds cannot hold is read in nanoseconds.
+  for (const timestamps of ['micros', 'nanos'] as const) {
+    await connection.run(`DELETE FROM ${table}`, signal)
+    if (await append(path, table, timestamps, connection, signal)) return table
+  }
+  await connection.run(`DROP TABLE ${table}`, signal)
+  return null
+}
+
+async function append(
+  path: string,
+  table: string,
+  timestamps: 'micros' | 'nanos',
+  connection: DuckConnection,
+  signal: AbortSignal,
+): Promise<boolean> {
+  await using file = await open(path)
+  const { size } = await file.stat()
+  const readRange = async (start: number, end: number): Promise<Uint8Array> => {
+    const bytes = new Uint8Array(Math.min(end, size) - start)
+    await file.read(bytes, 0, bytes.length, start)
+    return bytes
+  }
+  const appender = await connection.raw.createAppender(table)
+  try {
+    const orc = await openOrc(readRange, size)
+    let number = 0n
+    for await (const batch of orc.read({ timestamps })) {
+      signal.throwIfAborted()
+      for (const line of rowsOf(batch)) {
+        appender.appendBigInt(number)
+        appender.appendVarchar(line)
+        appender.endRow()
+        number += 1n
+      }
+    }
+    appender.flushSync()
+    return true
+  } catch (error) {
+    if (signal.aborted) throw error
+    return false
+  } finally {
+    appender.closeSync()
+  }
+}
+
+function* rowsOf(batch: RecordBatch): Generator<string> {
+  const columns = batch.schema.fields.map(({ name }, index) => ({
+    key: JSON.stringify(name),
+    data: batch.data.children[index] as Data,
+  }))
+  for (let row = 0; row < batch.numRows; row++) {
+    const fields = columns.flatMap(({ key, data }) => {
+      const value = json(data, row)
+      return value === null ? [] : [`${key}:${value}`]
+    })
+    yield `{${fields.join(',')}}`
+  }
+}
+
+const marked = (letter: string, words: string): string => `"\\u0001${letter}${words}"`
+
+/** A value as JSON text; null for NULL. */
+function json(data: Data, row: number): string | null {
+  if (data.nullCount > 0 && !data.getValid(row)) return null
+  const { type, values } = data
+  if (DataType.isBool(type)) return (((values as Uint8Array)[row >> 3] as number) >> (row & 7)) % 2 === 1 ? 'true' : 'false'
+  if (DataType.isInt(type)) return String(values[row])
+  if (DataType.isFloat(type)) return floatText(values[row] as number)
+  if (DataType.isDate(type)) return marked(MARKS.date, dayText(values[row] as number))
+  if (DataType.isTimestamp(type)) {
+    const unit = type.unit === TimeUnit.NANOSECOND ? 1_000n : 1n
+    const micros = floorDivide((values as BigInt64Array)[row] as bigint, unit)
+    return marked(type.timezone ? MARKS.timestamp_ltz : MARKS.timestamp_ntz, microsText(micros))
+  }
+  if (DataType.isDecimal(type)) return decimalText(unscaled(values as Uint32Array, row), type.scale)
+  if (DataType.isUtf8(type)) return JSON.stringify(Buffer.from(slice(data, row)).toString('utf8'))
+  if (DataType.isBinary(type)) return `"${Buffer.from(slice(data, row)).toString('hex').toUpperCase()}"`
+  return nested(data, row)
+}
+
+function nested(data: Data, row: number): string {
+  const { type } = data
+  const [from = 0, to = 0] = [data.valueOffsets?.[row], data.valueOffsets?.[row + 1]].map(Number)
+  const items = Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index)
+  const [child] = data.children
+  if (DataType.isList(type) && child !== undefined) return `[${items.map((item) => json(child, item) ?? 'null').join(',')}]`
+  if (DataType.isMap(type) && child !== undefined) {
+    const [keys, entries] = child.children
+    const entry = (item: number): string =>
+      `{"key":${keys === undefined ? 'null' : json(keys, item)},"value":${(entries === undefined ? null : json(entries, item)) ?? 'null'}}`
+    return `[${items.map(entry).join(',')}]`
+  }
+  if (DataType.isStruct(type)) {
+    const fields = type.children.map(
+      ({ name }, index) => `${JSON.stringify(name)}:${json(data.children[index] as Data, row) ?? 'null'}`,
+    )
+    return `{${fields.join(',')}}`
+  }
+  if (DataType.isUnion(type)) {
+    const tag = (data.typeIds as Int8Array)[row] as number
+    const place = DataType.isDenseUnion(type) ? ((data.valueOffsets as Int32Array)[row] ?? 0) : row
+    const inner = data.children[tag]
+    return `{"tag":${tag},"value":${(inner === undefined ? null : json(inner as Data, place)) ?? 'null'}}`
+  }
+  return JSON.stringify(String(data.values[row]))
+}
+
+function floatText(value: number): string {
+  if (Number.isNaN(value)) return '"NaN"'
+  if (!Number.isFinite(value)) return value > 0 ? '"Infinity"' : '"-Infinity"'
+  return value.toExponential()
+}
+
+function slice(data: Data, row: number): Uint8Array {
+  const offsets = data.valueOffsets as Int32Array
+  return (data.values as Uint8Array).subarray(offsets[row], offsets[row + 1])
+}
+
+function unscaled(words: Uint32Array, row: number): bigint {
+  const word = (index: number) => BigInt(words[row * 4 + index] as number)
+  return BigInt.asIntN(128, word(0) | (word(1) << 32n) | (word(2) << 64n) | (word(3) << 96n))
+}
+
+/** Without the zeros that a VARIANT does not keep. */
+function decimalText(value: bigint, scale: number): string {
+  const digits = String(value < 0n ? -value : value).padStart(scale + 1, '0')
+  const whole = digits.slice(0, digits.length - scale)
+  const fraction = digits.slice(digits.length - scale).replace(/0+$/, '')
+  return `${value < 0n ? '-' : ''}${whole}${scale > 0 && fraction !== '' ? `.${fraction}` : ''}`
+}
+
+const floorDivide = (value: bigint, by: bigint): bigint => (value - (((value % by) + by) % by)) / by
+
+/** Years from 0001 to 9999; others have no text that reads back, and then the file is skipped. */
+function dayText(days: number): string {
+  const text = new Date(days * 86_400_000).toISOString()
+  if (!/^\d{4}-/.test(text)) throw new RangeError('a date beyond year 9999')
+  return text.slice(0, 10)
+}
+
+function microsText(micros: bigint): string {
+  const day = floorDivide(micros, 86_400_000_000n)
+  const rest = micros - day * 86_400_000_000n
+  const seconds = rest / 1_000_000n
+  const two = (value: bigint) => String(value).padStart(2, '0')
+  const clock = `${two(seconds / 3600n)}:${two((seconds / 60n) % 60n)}:${two(seconds % 60n)}`
+  return `${dayText(Number(day))} ${clock}.${String(rest % 1_000_000n).padStart(6, '0')}`
+}
