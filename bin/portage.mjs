@@ -32,3 +32,13 @@ try {
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
   process.exitCode = 1
 }
+
+/**
+ * A library may still be waiting for requests that were given up (Snowflake's driver repeats them for a minute): the command is over.
+ * What was printed goes out first.
+ */
+function leave() {
+  if (process.stdout.writableLength + process.stderr.writableLength === 0) process.exit()
+  setTimeout(leave, 500).unref()
+}
+setTimeout(leave, 2_000).unref()
