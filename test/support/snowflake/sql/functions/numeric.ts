@@ -97,7 +97,7 @@ const divide0 = (nullToo: boolean): ScalarFunction =>
   })
 
 /**
- * TO_NUMBER(value [, format] [, precision [, scale]]). Of formats: `XXX…`, hexadecimal digits of at most that many, and digits of
+ * TO_NUMBER(value [, format] [, precision [, scale]]). Of formats: `X…X`, hexadecimal digits of at most that many, and digits of
  * `9`, `0`, `.`, which only say how long the text may be.
  */
 const toNumber = (attempt: boolean): ScalarFunction =>
