@@ -61,6 +61,7 @@ export function connectionOptions(options: SnowflakeOptions): ConnectionOptions 
     rowMode: 'array',
     fetchAsString: ['Number', 'Date', 'JSON', 'Buffer'],
     representNullAsStringNull: false,
+    // Without it the driver reports integers beyond 2^53 to its maker as losses of precision.
     jsTreatIntegerAsBigInt: true,
     clientSessionKeepAlive: false,
     clientStoreTemporaryCredential: false,

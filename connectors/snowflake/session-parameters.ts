@@ -22,8 +22,6 @@ export function sessionParameters(
     TIMESTAMP_TZ_OUTPUT_FORMAT: `${TIMESTAMP} TZHTZM`,
     ENABLE_UNLOAD_PHYSICAL_TYPE_OPTIMIZATION: false,
     STATEMENT_TIMEOUT_IN_SECONDS: options.statement_timeout_s,
-    // Without it the driver reports integers beyond 2^53 to its maker as losses of precision.
-    JS_TREAT_INTEGER_AS_BIGINT: true,
     // Snowflake documentation: 2,000 characters at most.
     QUERY_TAG: queryTag.slice(0, 2_000),
   }
@@ -36,8 +34,6 @@ export function differingParameters(
 ): readonly string[] {
   return Object.entries(wanted).flatMap(([name, value]) => {
     const now = found.get(name)
-    // A client-side parameter that a server does not list changes nothing on it.
-    if (now === undefined && name.startsWith('JS_')) return []
     return now?.toUpperCase() === String(value).toUpperCase() ? [] : [name]
   })
 }
