@@ -1,12 +1,14 @@
 /** The local endpoint over a bucket of our S3 endpoint, as one place for tests. */
 import { startS3Endpoint } from './s3/endpoint.ts'
+import type { Scratch } from './scratch.ts'
 import { type SnowflakeEndpoint, startSnowflakeEndpoint } from './snowflake/endpoint.ts'
-import { openSqlEngine } from './snowflake/sql/sql-engine.ts'
+import { type LocalSqlEngine, openSqlEngine } from './snowflake/sql/sql-engine.ts'
 
 type Block = Readonly<Record<string, unknown>>
 
 export type LocalPlace = {
   readonly endpoint: SnowflakeEndpoint
+  readonly engine: LocalSqlEngine
   readonly connection: Block
   readonly lake: Block
   readonly database: string
@@ -15,8 +17,8 @@ export type LocalPlace = {
 const KEYS = { accessKeyId: 'AKIALOCAL', secretAccessKey: 'local-secret' }
 const USER = { name: 'LOADER', password: 'local-password' }
 
-/** Everything below `path`; closed with the stack. */
-export async function localPlace(path: (...parts: readonly string[]) => string, closing: AsyncDisposableStack): Promise<LocalPlace> {
+/** Everything below the directory; closed with the stack. */
+export async function localPlace(path: Scratch['path'], closing: AsyncDisposableStack): Promise<LocalPlace> {
   const bucket = 'snowflake-lake'
   const s3 = closing.use(await startS3Endpoint({ directory: path('s3'), ...KEYS, buckets: [bucket] }))
   const storage = { s3: { endpoint: s3.url, region: 'us-east-1', ...KEYS }, directories: new Map<string, string>() }
@@ -35,6 +37,7 @@ export async function localPlace(path: (...parts: readonly string[]) => string, 
   const keys = { access_key_id: KEYS.accessKeyId, secret_access_key: KEYS.secretAccessKey }
   return {
     endpoint,
+    engine,
     connection: {
       account: 'LOCAL',
       host: endpoint.host,
