@@ -169,7 +169,8 @@ function rowsOf(run: Run, what: Exclude<ShowKind, 'PARAMETERS'>, scope: ShowScop
     case 'OBJECTS':
       return relations(run, scope).map((each) => ({
         ...inSchema(each),
-        kind: kindWord(each),
+        // A transient table is a table here, unlike in SHOW TABLES: dbt, whose tables are transient, relies on it.
+        kind: each.kind === 'TABLE' ? 'TABLE' : kindWord(each),
         is_hybrid: 'N',
         is_dynamic: 'N',
         is_iceberg: 'N',
