@@ -1,0 +1,45 @@
+/** Runs dbt with its adapter for Snowflake, in an environment of its own with pinned packages. */
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { pythonEnvironment } from '../python.ts'
+
+const run = promisify(execFile)
+
+/** dbt-core, dbt-snowflake and snowflake-connector-python. */
+export const DBT_REQUIREMENTS = fileURLToPath(new URL('../../services/dbt-requirements.txt', import.meta.url))
+/** Not the program `dbt`: it names the directory in which its environment was made. */
+const DBT = 'from dbt.cli.main import cli; cli()'
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+
+export type DbtNode = { readonly id: string; readonly status: string; readonly message: string | null }
+
+export type DbtOptions = {
+  /** The project's directory, a copy: dbt writes below it. */
+  readonly project: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+/**
+ * `dbt <command>`; every node's result, by its own account.
+ *
+ * @throws Error with what dbt printed when it did not come to run nodes.
+ */
+export async function dbt(command: string, { project, env }: DbtOptions): Promise<readonly DbtNode[]> {
+  const python = await pythonEnvironment(DBT_REQUIREMENTS)
+  const quiet = ['--log-level-file', 'none', '--no-use-colors', '--no-version-check', '--no-send-anonymous-usage-stats']
+  const outcome = await run(python, ['-c', DBT, ...quiet, command, '--project-dir', project, '--profiles-dir', project], {
+    cwd: project,
+    maxBuffer: MAX_OUTPUT_BYTES,
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1', ...env },
+  }).catch((error: unknown) => error as Error & { readonly code?: unknown; readonly stdout?: string })
+  // 1: a node failed, which the results say better.
+  if (outcome instanceof Error && outcome.code !== 1) throw new Error(`dbt ${command}: ${outcome.stdout}`, { cause: outcome })
+  const text = await readFile(join(project, 'target', 'run_results.json'), 'utf8')
+  const { results } = JSON.parse(text) as {
+    readonly results: readonly { unique_id: string; status: string; message: string | null }[]
+  }
+  return results.map(({ unique_id: id, status, message }) => ({ id, status, message }))
+}
