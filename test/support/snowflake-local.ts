@@ -18,7 +18,11 @@ const KEYS = { accessKeyId: 'AKIALOCAL', secretAccessKey: 'local-secret' }
 const USER = { name: 'LOADER', password: 'local-password' }
 
 /** Everything below the directory; closed with the stack. */
-export async function localPlace(path: Scratch['path'], closing: AsyncDisposableStack): Promise<LocalPlace> {
+export async function localPlace(
+  made: Scratch['path'] | Pick<Scratch, 'path'>,
+  closing: AsyncDisposableStack,
+): Promise<LocalPlace> {
+  const path = typeof made === 'function' ? made : made.path
   const bucket = 'snowflake-lake'
   const s3 = closing.use(await startS3Endpoint({ directory: path('s3'), ...KEYS, buckets: [bucket] }))
   const storage = { s3: { endpoint: s3.url, region: 'us-east-1', ...KEYS }, directories: new Map<string, string>() }
