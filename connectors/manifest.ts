@@ -52,7 +52,10 @@ export type ForeignPlace = {
   readonly values: readonly (string | null)[]
   /** As the catalogue spells it: `s3a://bucket/key`, `file:/path`, `hdfs://…`. */
   readonly location: string
-  /** The partition's own columns, where they differ from the table's: its first is the table's first; the table's further ones are null. */
+  /**
+   * The partition's own columns, where they differ from the table's: its first is the table's first. Parquet files of such a partition are read
+   * by these names, the table's further columns are null; ORC files are read in the table's shape.
+   */
   readonly columns?: readonly ForeignColumn[]
 }
 

@@ -24,6 +24,16 @@ export function timestampType(kind: TypeKind, mode: TimestampMode): DataType {
   return mode === 'text' ? new Utf8() : mode === 'nanos' ? new TimestampNanosecond(zone) : new TimestampMicrosecond(zone)
 }
 
+/** Before 1900 Java's old calendar knows no local mean time, but the zone's present standard time; instants are of the zone's true one. */
+const STANDARD_TIME = -2_208_988_800
+const [WINTER, SUMMER] = [1_735_689_600, 1_751_328_000]
+
+function sinceStandardTime(zone: ZoneOffset, second: number): number {
+  if (second >= STANDARD_TIME) return 0
+  const standard = Math.min(zone(WINTER), zone(SUMMER))
+  return standard - zone(second)
+}
+
 export class TimestampReader extends ColumnReader {
   readonly #seconds: IntegerDecoder
   readonly #nanos: IntegerDecoder
@@ -99,7 +109,7 @@ export class TimestampReader extends ColumnReader {
       second--
       nano += NANOS
     } else if (second < 0 && nano > 999_999) second--
-    if (this.#zone !== null && this.#wall) second += this.#zone(second)
+    if (this.#zone !== null) second += this.#wall ? this.#zone(second) : sinceStandardTime(this.#zone, second)
     if (this.#hybrid) second = prolepticSeconds(second)
     if (second > MAX_SECONDS || second < -MAX_SECONDS) throw damaged(`column "${this.type.path}"`, 'a timestamp is out of range')
     this.#second = second

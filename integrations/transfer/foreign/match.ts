@@ -21,11 +21,11 @@ type MatchRequest = {
 const UNNAMED = /^_col\d+$/
 
 /**
- * A partition that has columns of its own is one of an older shape: its columns are the table's by position, and the file's are looked
- * for under their names. Throws `SCHEMA` when a name fits twice, or when rows would come out as NULL in every column.
+ * A partition that has columns of its own is one of an older shape: its columns are the table's by position, and those of its Parquet files
+ * are looked for under their names, further ones left aside. ORC files are read in the table's shape. So does Hive. Throws `SCHEMA` when a name fits twice, or when rows would come out as NULL in every column.
  */
 export function matchColumns({ layout, place, file, subject }: MatchRequest): Matching {
-  const named = place.columns ?? layout.columns
+  const named = (layout.format === 'parquet' ? place.columns : undefined) ?? layout.columns
   const names = file.map(({ name }) => name.toLowerCase())
   const unnamed = names.length > 0 && names.every((name) => UNNAMED.test(name))
   const same = names.length > 0 && names.every((name, index) => name === named[index]?.name.toLowerCase())
