@@ -11,6 +11,9 @@ export const DEV_S3_FILES = {
   secretAccessKey: 'dev/s3.secret-access-key',
 } as const
 
+/** Where `dev up --snowflake` keeps the password of its user, relative to the state directory. */
+export const DEV_SNOWFLAKE_PASSWORD_FILE = 'dev/snowflake.password'
+
 /** `state`: the state directory, relative to the configuration root. */
 export function sampleConnections(state: string): string {
   return `# Connections by name. Secrets are references: \${env:NAME} or \${file:path}, never the secret itself.

@@ -9,9 +9,10 @@ export type LocalSnowflakeOptions = Omit<SnowflakeEndpointOptions, 'engine' | 'u
   readonly user: SnowflakeUser
   /** Default: `LOCAL`. */
   readonly account?: string
-  /** Default: `DB`, `WH`, `SYSADMIN`; upper case. The role owns the other two. */
+  /** Default: `DB` and `WH`; upper case. SYSADMIN owns both. */
   readonly database?: string
   readonly warehouse?: string
+  /** The user's default role. Default: SYSADMIN. Another one is made, and has nothing but what it is granted. */
   readonly role?: string
   /** Further roles of the user. Default: ACCOUNTADMIN. */
   readonly roles?: readonly string[]
@@ -33,6 +34,7 @@ export async function startLocalSnowflake(options: LocalSnowflakeOptions): Promi
     account: account.toUpperCase(),
     directory,
     storage: storage ?? { s3: null, directories: new Map() },
+    roles: [role],
     users: [{ name: user.name.toUpperCase(), roles: options.roles ?? ['ACCOUNTADMIN'], defaultRole: role }],
     databases: [database],
     warehouses: [warehouse],
