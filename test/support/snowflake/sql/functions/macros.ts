@@ -49,5 +49,7 @@ export const MACROS: readonly string[] = [
     ELSE [] END`,
   `CREATE MACRO sf_json(t) AS CASE WHEN t IS NULL OR trim(t) = '' THEN NULL WHEN json_valid(t) THEN CAST(json(t) AS VARCHAR)
     ELSE ${failure('100069', '22P02', 'Error parsing JSON: ', 'substr(t, 1, 40)')} END`,
+  // TRY cannot hold a function that may fail on purpose.
+  "CREATE MACRO sf_try_json(t) AS CASE WHEN t IS NULL OR trim(t) = '' THEN NULL WHEN json_valid(t) THEN CAST(json(t) AS VARCHAR) END",
   `CREATE MACRO sf_fits(t, n) AS CASE WHEN length(t) > n THEN ${failure('100078', '22000', "String '", 't', "' is too long and would be truncated")} ELSE t END`,
 ]

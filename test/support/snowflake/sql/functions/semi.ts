@@ -10,8 +10,7 @@ import { pathText } from './json-path.ts'
 const parse = (attempt: boolean): ScalarFunction =>
   fixed(1, ([value], context) => {
     if (value === undefined) return refuse([], context)
-    const sql = `sf_json(${asText(variantText(value, context), context).sql})`
-    return bound(attempt ? `TRY(${sql})` : sql, VARIANT)
+    return bound(`${attempt ? 'sf_try_json' : 'sf_json'}(${asText(variantText(value, context), context).sql})`, VARIANT)
   })
 
 const variantText = (value: Bound, context: Parameters<ScalarFunction['bind']>[1]): Bound =>
