@@ -27,6 +27,8 @@ export async function openDuck(file: string | null, temporary: string): Promise<
   })
   const open = async (): Promise<DuckConnection> => {
     const raw = await instance.connect()
+    // Copies never change, and every statement opens the files of its tables anew.
+    await raw.run('SET parquet_metadata_cache = true')
     await raw.run("SET TimeZone = 'UTC'")
     const run: DuckConnection['run'] = async (sql, signal) => {
       signal.throwIfAborted()

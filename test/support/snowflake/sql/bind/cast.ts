@@ -138,7 +138,8 @@ function timestampCast(value: Bound, scale: number): string | null {
   if (whole === null || scale >= 6 || (isTimestamp(value.type) && 'scale' in value.type && value.type.scale <= scale))
     return whole
   const step = 10 ** (6 - scale)
-  return `make_timestamp(CAST(floor(epoch_us(${whole}) / ${step}) AS BIGINT) * ${step})`
+  const micros = `epoch_us(${whole})`
+  return `make_timestamp(${micros} - ((${micros} % ${step}) + ${step}) % ${step})`
 }
 
 function textCast(value: Bound, length: number, formats: OutputFormats): string | null {

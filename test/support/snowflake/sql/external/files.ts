@@ -41,41 +41,34 @@ type Ready =
 
 export function openExternalFiles(copies: Copies, buckets: Buckets): ExternalFiles {
   /** What is known of a content, by its local path and how it is read; null = unreadable. */
-  const looked = new Map<string, Promise<Ready | null>>()
+  const looked = new Map<string, Ready | null>()
 
+  /** Looks at files that nobody looked at yet: their footers one by one, their pages all together. */
   const look = async (
-    path: string,
-    key: string,
+    files: ReadonlyMap<string, { readonly path: string; readonly key: string }>,
     format: FormatOptions,
     connection: DuckConnection,
     signal: AbortSignal,
-  ): Promise<Ready | null> => {
-    if (format.type === 'ORC') {
-      const table = await loadOrc(path, connection, signal)
-      return table === null ? null : { kind: 'orc', table, key }
+  ): Promise<void> => {
+    const shapes: { readonly name: string; readonly path: string; readonly shape: FileShape }[] = []
+    for (const [name, { path, key }] of files) {
+      if (looked.has(name)) continue
+      if (format.type === 'ORC') {
+        const table = await loadOrc(path, connection, signal)
+        looked.set(name, table === null ? null : { kind: 'orc', table, key })
+        continue
+      }
+      const shape = await parquetShape(path, format)
+      if (shape === null) looked.set(name, null)
+      else shapes.push({ name, path, shape })
     }
-    const shape = await parquetShape(path, format)
-    if (shape === null || !(await decodes(path, shape.rows, connection, signal))) return null
-    return { kind: 'parquet', path, shape }
-  }
-
-  const readyOf = async (
-    bucket: Bucket,
-    object: StoredObject,
-    format: FormatOptions,
-    connection: DuckConnection,
-    signal: AbortSignal,
-  ): Promise<Ready | null> => {
-    const path = await copies.get(bucket, object, signal)
-    if (path === null) return null
-    const name = `${path}\n${format.type}\n${format.binaryAsText}`
-    const known = looked.get(name) ?? look(path, object.key, format, connection, signal)
-    looked.set(name, known)
-    try {
-      return await known
-    } catch (error) {
-      looked.delete(name)
-      throw error
+    for (const alike of Map.groupBy(shapes, ({ shape }) => shape.shape).values()) {
+      const damaged = await damagedAmong(
+        alike.map(({ path, shape }) => ({ path, rows: shape.rows })),
+        connection,
+        signal,
+      )
+      for (const { name, path, shape } of alike) looked.set(name, damaged.has(path) ? null : { kind: 'parquet', path, shape })
     }
   }
 
@@ -86,37 +79,38 @@ export function openExternalFiles(copies: Copies, buckets: Buckets): ExternalFil
     connection: DuckConnection,
     signal: AbortSignal,
   ): Promise<readonly FileGroup[]> => {
-    if (format.type === 'CSV' || format.type === 'JSON')
+    if (format.type === 'CSV' || format.type === 'JSON') {
       throw new SqlError('000002', '0A000', `Unsupported feature 'reading ${format.type} files'.`)
-    const found: { readonly ready: Ready; readonly partition: FileGroup['partition'] }[] = []
+    }
+    const paths = new Map<number, string | null>()
     const queue = objects.entries()
-    const results = new Map<number, Ready | null>()
     const worker = async (): Promise<void> => {
-      for (const [index, object] of queue) results.set(index, await readyOf(bucket, object, format, connection, signal))
+      for (const [index, object] of queue) paths.set(index, await copies.get(bucket, object, signal))
     }
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, objects.length) }, worker))
-    for (const [index, { partition }] of objects.entries()) {
-      const ready = results.get(index)
-      if (ready) found.push({ ready, partition })
-    }
+    const nameOf = (path: string): string => `${path}\n${format.type}\n${format.binaryAsText}`
+    const present = [...objects.entries()].flatMap(([index, { key, partition }]) => {
+      const path = paths.get(index)
+      return path ? [{ path, key, partition }] : []
+    })
+    await look(new Map(present.map(({ path, key }) => [nameOf(path), { path, key }])), format, connection, signal)
+    const found = present.flatMap(({ path, partition }) => {
+      const ready = looked.get(nameOf(path))
+      return ready ? [{ ready, partition }] : []
+    })
     const alike = Map.groupBy(found, ({ ready, partition }) =>
       JSON.stringify([ready.kind === 'parquet' ? ready.shape.shape : ready.table, partition === null ? null : [...partition]]),
     )
-    return [...alike.values()].flatMap((files) => {
+    return [...alike.values()].flatMap((files): readonly FileGroup[] => {
       const [first] = files
       if (first === undefined) return []
       if (first.ready.kind === 'orc') {
         return [
-          {
-            source: `${first.ready.table} f`,
-            row: { kind: 'json' },
-            key: quoted(first.ready.key),
-            partition: first.partition,
-          } satisfies FileGroup,
+          { source: `${first.ready.table} f`, row: { kind: 'json' }, key: quoted(first.ready.key), partition: first.partition },
         ]
       }
-      const paths = files.flatMap(({ ready }) => (ready.kind === 'parquet' ? [ready.path] : []))
-      return [parquetGroup(paths, first.ready.shape.fields, keyStart(copies.directory), first.partition)]
+      const own = files.flatMap(({ ready }) => (ready.kind === 'parquet' ? [ready.path] : []))
+      return [parquetGroup(own, first.ready.shape.fields, keyStart(copies.directory), first.partition)]
     })
   }
 
@@ -147,16 +141,31 @@ export function openExternalFiles(copies: Copies, buckets: Buckets): ExternalFil
   }
 }
 
-/** True when every page decodes: a damaged file is found here, once, and not in the middle of a query. */
-async function decodes(path: string, rows: number, connection: DuckConnection, signal: AbortSignal): Promise<boolean> {
+type Counted = { readonly path: string; readonly rows: number }
+
+/** Files of which a page does not decode: they are found here, once, and not in the middle of a query. */
+async function damagedAmong(
+  files: readonly Counted[],
+  connection: DuckConnection,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const list = files.map(({ path }) => quoted(path)).join(', ')
+  const options = "filename = '__file', hive_partitioning = false, union_by_name = false"
   try {
-    const [[count] = []] = await connection.texts(
-      `SELECT count(*), bit_xor(hash(t)) FROM read_parquet(${quoted(path)}, hive_partitioning = false) t`,
-      signal,
+    const counts = new Map(
+      (
+        await connection.texts(
+          `SELECT t.__file, count(*), bit_xor(hash(t)) FROM read_parquet([${list}], ${options}) t GROUP BY ALL`,
+          signal,
+        )
+      ).map(([path, count]) => [path, Number(count)]),
     )
-    return Number(count) === rows
+    return new Set(files.filter(({ path, rows }) => (counts.get(path) ?? 0) !== rows).map(({ path }) => path))
   } catch (error) {
     if (signal.aborted) throw error
-    return false
+    if (files.length === 1) return new Set(files.map(({ path }) => path))
+    const middle = Math.ceil(files.length / 2)
+    const [first, second] = [files.slice(0, middle), files.slice(middle)]
+    return new Set([...(await damagedAmong(first, connection, signal)), ...(await damagedAmong(second, connection, signal))])
   }
 }

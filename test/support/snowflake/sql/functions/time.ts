@@ -166,11 +166,10 @@ const datePart: ScalarFunction = fixed(2, (values, context) => {
   const source = moment(value, context)
   const micros = EPOCHS[word]
   if (micros !== undefined) {
-    return bound(
-      `CAST(floor(epoch_us(CAST(${source.sql} AS TIMESTAMP)) / ${micros}) AS DECIMAL(38,0))`,
-      number(18),
-      value.nullable,
-    )
+    // A quotient of doubles would round what is near the year 9999.
+    const whole = `epoch_us(CAST(${source.sql} AS TIMESTAMP))`
+    const floored = `(${whole} - ((${whole} % ${micros}) + ${micros}) % ${micros}) // ${micros}`
+    return bound(`CAST(${floored} AS DECIMAL(38,0))`, number(18), value.nullable)
   }
   if (word === 'EPOCH_NANOSECOND' || word === 'EPOCH_NANOSECONDS') {
     return bound(

@@ -120,13 +120,9 @@ export async function checkExpressions(run: Run, table: Pick<ExternalTable, 'col
     { name: 'METADATA$EXTERNAL_TABLE_PARTITION', value: bound('p', text()), hidden: false },
   ]
   const scope = { ...emptyScope(context), relations: [{ alias: null, path: [], columns }] }
-  const sql = table.columns.map(
-    ({ expression, type }) =>
-      castTo(bindExpression(expression, scope), type, { at: expression.at, formats: context.formats }).sql,
-  )
-  if (sql.length === 0) return
-  const relation = "(SELECT CAST(NULL AS VARCHAR) AS v, '' AS k, 1 AS n, CAST(NULL AS VARCHAR) AS p WHERE false)"
-  await run.connection.run(`SELECT ${sql.join(', ')} FROM ${relation}`, run.signal)
+  for (const { expression, type } of table.columns) {
+    castTo(bindExpression(expression, scope), type, { at: expression.at, formats: context.formats })
+  }
 }
 
 /** Values of automatic partition columns must be there when a file is registered; throws when an expression fails for a path. */
