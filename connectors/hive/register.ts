@@ -50,11 +50,20 @@ export async function register(
   const run = async (some: readonly string[]): Promise<void> => {
     for (const statement of some) await client.statement(statement, signal)
   }
-  await run(plan.prepare)
-  for (const { table, directories } of plan.added) {
-    for (const directory of directories) await settle(client, place, table, directory, signal)
-    if (options.proof) await prove(client, place, table, directories, signal)
+  try {
+    await run(plan.prepare)
+    for (const { table, directories } of plan.added) {
+      for (const directory of directories) await settle(client, place, table, directory, signal)
+      if (options.proof) await prove(client, place, table, directories, signal)
+    }
+  } catch (error) {
+    // The other one dropped what it did not know.
+    if (!signal.aborted && error instanceof ConnectorError && error.recovery !== 'retry') {
+      await refuseOvertaken(client, request, ledger, signal)
+    }
+    throw error
   }
+  await refuseOvertaken(client, request, ledger, signal)
   await run(plan.show)
   await run(plan.record)
   await run(plan.clean)
@@ -132,6 +141,16 @@ async function prove(
   throw new ConnectorError(
     'PROOF',
     `Directory "${first.address}" of "${table.table}" has ${first.rows} rows; ${client.dialect} reads ${counted.get(first.name) ?? 0}${wrong.length > 1 ? `, and ${wrong.length - 1} more differ` : ''}. Nothing was shown; see whether the engine reaches the lake, then register again`,
+  )
+}
+
+/** Two registrations at once would show each other's leftovers: the second one to get here begins again at its next turn. */
+async function refuseOvertaken(client: HiveClient, owner: Owner, { commit }: Ledger, signal: AbortSignal): Promise<void> {
+  const now = await readLedger(client, owner, signal)
+  if (now.commit === commit) return
+  throw new ConnectorError(
+    'UNAVAILABLE',
+    `Another registration of "${owner.integration}" in "${owner.schema}" brought it from commit ${commit ?? 'none'} to ${now.commit ?? 'none'} meanwhile. Nothing was shown; register again`,
   )
 }
 

@@ -57,10 +57,10 @@ export async function writeDirectory(options: DirectoryOptions, signal: AbortSig
       rows += batch.numRows
       if (last === null || highest > last) last = highest
       if (open.writer.rows < fileRows) continue
-      await finish(open)
+      await finish(open, store, signal)
       open = null
     }
-    if (open !== null) await finish(open)
+    if (open !== null) await finish(open, store, signal)
     open = null
     return { files, rows, last }
   } catch (error) {
@@ -70,9 +70,15 @@ export async function writeDirectory(options: DirectoryOptions, signal: AbortSig
   }
 }
 
-async function finish({ writer, object }: OpenFile): Promise<void> {
+/** Another registration of the same commit may have been quicker: its file is this one. */
+async function finish({ writer, object }: OpenFile, store: ObjectStore, signal: AbortSignal): Promise<void> {
   await writer.finish()
-  await object?.close()
+  try {
+    await object?.close()
+  } catch (error) {
+    const isThere = error instanceof ConnectorError && error.code === 'STORE' && object !== null
+    if (!isThere || (await store.head(object.key, signal)) === null) throw error
+  }
 }
 
 function rowsPerFile({ files, targetFileBytes }: DirectoryOptions): number {

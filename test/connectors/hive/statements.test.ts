@@ -137,3 +137,25 @@ describe.each(['hive', 'spark'] as const)('statements for %s', (dialect) => {
 
 /** Views are long; `test/golden/register` holds their queries. */
 const shortened = (sql: string): string => sql.replace(/(VIEW[^\n]* AS\n)[\s\S]*?(\(SELECT[\s\S]*)/, '$1… $2')
+
+test('of two registrations at once the slower one shows nothing and says so', async () => {
+  using directory = scratch()
+  await using metastore = openMetastore('hive')
+  const store = await openFilesystemStore(directory.dir, quietEnvironment())
+  const settings = { dialect: 'hive', host: 'localhost', port: 10_000, s3_scheme: 's3a', proof: true } as const
+  const quick = projected(hiveWarehouse(metastore.session(), settings), store, 'parquet')
+  const subject: WarehouseSubject = { warehouse: quick, store, reopen: async () => quick, [Symbol.asyncDispose]: async () => {} }
+  const { table, request } = warehouseTables(() => subject)
+  const loan = await table('loan', schemaOf([ID]), { base: [[lakeRow('r', cut(10), { id: 1n })]] })
+  const slow: HiveClient = {
+    ...metastore.session(),
+    statement: async (sql, abort) => {
+      await metastore.statement(sql, abort)
+      if (sql.includes(' ADD IF NOT EXISTS')) await quick.register(request([loan], { commit: 8 }), signal)
+    },
+  }
+  const late = projected(hiveWarehouse(slow, settings), store, 'parquet').register(request([loan], { commit: 7 }), signal)
+  await expect(late).rejects.toMatchObject({ code: 'UNAVAILABLE', recovery: 'retry' })
+  expect((await quick.registered('loans', 'raw', signal))?.commit).toBe(8)
+  expect(await queryRows(quick, 'select * from raw.loan')).toEqual(['1'])
+})

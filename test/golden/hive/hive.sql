@@ -51,6 +51,12 @@ DESCRIBE FORMATTED `raw`.`portage_files__visit__1` PARTITION (`portage_directory
 
 SELECT 'Visit' AS `relation`, `portage_directory` AS `directory`, COUNT(*) AS `row_count` FROM `raw`.`portage_files__visit__1` WHERE `portage_directory` IN ('base-4-########') GROUP BY `portage_directory`
 
+SHOW DATABASES
+
+SHOW TABLES IN `raw`
+
+SHOW TBLPROPERTIES `raw`.`portage_ledger__loans`
+
 CREATE OR REPLACE VIEW `raw`.`loan_changes` (`_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status` COMMENT 'it\'s \\ where\u000athe loan `is`') TBLPROPERTIES ('portage.integration'='6c6f616e73') AS
 … (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('base-4-########')) s
   union all
@@ -141,6 +147,12 @@ DESCRIBE FORMATTED `raw`.`portage_files__loan__1` PARTITION (`portage_directory`
 
 SELECT 'loan' AS `relation`, `portage_directory` AS `directory`, COUNT(*) AS `row_count` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-6-########') GROUP BY `portage_directory`
 
+SHOW DATABASES
+
+SHOW TABLES IN `raw`
+
+SHOW TBLPROPERTIES `raw`.`portage_ledger__loans`
+
 CREATE OR REPLACE VIEW `raw`.`loan_changes` (`_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status` COMMENT 'it\'s \\ where\u000athe loan `is`') TBLPROPERTIES ('portage.integration'='6c6f616e73') AS
 … (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('base-4-########')) s
   union all
@@ -203,6 +215,12 @@ DESCRIBE `raw`.`portage_files__loan__1`
 SHOW PARTITIONS `raw`.`portage_files__loan__1`
 
 ALTER TABLE `raw`.`portage_files__loan__1` ADD COLUMNS (`größe ``x``` STRING) CASCADE
+
+SHOW DATABASES
+
+SHOW TABLES IN `raw`
+
+SHOW TBLPROPERTIES `raw`.`portage_ledger__loans`
 
 CREATE OR REPLACE VIEW `raw`.`loan_changes` (`_op`, `_position`, `_source_committed_at`, `_unchanged`, `number`, `status` COMMENT 'it\'s \\ where\u000athe loan `is`', `Größe ``x```) TBLPROPERTIES ('portage.integration'='6c6f616e73') AS
 … (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('base-4-########')) s
@@ -270,6 +288,12 @@ DESCRIBE FORMATTED `raw`.`portage_files__loan__1` PARTITION (`portage_directory`
 
 SELECT 'loan' AS `relation`, `portage_directory` AS `directory`, COUNT(*) AS `row_count` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('renewed-9-########') GROUP BY `portage_directory`
 
+SHOW DATABASES
+
+SHOW TABLES IN `raw`
+
+SHOW TBLPROPERTIES `raw`.`portage_ledger__loans`
+
 CREATE OR REPLACE VIEW `raw`.`loan_changes` (`_op`, `_position`, `_source_committed_at`, `_unchanged`, `number`, `status` COMMENT 'it\'s \\ where\u000athe loan `is`', `Größe ``x```) TBLPROPERTIES ('portage.integration'='6c6f616e73') AS
 … (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('base-4-########')) s
   union all
@@ -314,6 +338,12 @@ ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.table.6c6f6
 ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.commit'='9')
 
 -- another type, and the other table gone
+
+SHOW DATABASES
+
+SHOW TABLES IN `raw`
+
+SHOW TBLPROPERTIES `raw`.`portage_ledger__loans`
 
 SHOW DATABASES
 

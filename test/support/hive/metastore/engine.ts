@@ -37,7 +37,8 @@ export function openMetastore(dialect: 'hive' | 'spark'): Metastore {
   const databases = new Map<string, Map<string, Table | View>>([['default', new Map()]])
   const statements: string[] = []
   let duckdb: Promise<Database> | null = null
-  let isStale = true
+  /** Databases that DuckDB has no views of, or old ones. */
+  const stale = new Set<string>()
 
   const refused = (message: string, code: 'STATEMENT' | 'NOT_FOUND' = 'STATEMENT') => new ConnectorError(code, message)
   const schemaNamed = (name: string) => {
@@ -171,8 +172,7 @@ export function openMetastore(dialect: 'hive' | 'spark'): Metastore {
     duckdb ??= openDatabase(null, { access: 'write', threads: 1, memoryLimit: null, temporaryDirectory: null })
     const database = await duckdb
     try {
-      if (isStale) await mirror(database)
-      isStale = false
+      for (const schema of [...stale]) await mirror(database, schema)
       const { result, schema, toBatch } = await streamQuery(database, sql)
       const types = schema.fields.map((field) => logicalTypeOf(field.type, field.name))
       const name = (given: string) => (dialect === 'hive' ? given.toLowerCase() : given)
@@ -193,22 +193,19 @@ export function openMetastore(dialect: 'hive' | 'spark'): Metastore {
     }
   }
 
-  /** DuckDB's views, one per table and view of the metastore. */
-  const mirror = async (database: Database): Promise<void> => {
+  /** DuckDB's views, one per table and view of the database. */
+  const mirror = async (database: Database, schema: string): Promise<void> => {
+    const relations = [...(databases.get(schema) ?? [])]
+    await database.run(`drop schema if exists "${schema}" cascade`)
+    await database.run(`create schema "${schema}"`)
     for (const kind of ['table', 'view'] as const) {
-      for (const [schema, relations] of databases) {
-        await database.run(`create schema if not exists "${schema}"`)
-        if (kind === 'table') {
-          const old = await database.rows(`select view_name from duckdb_views() where schema_name = '${schema}' and not internal`)
-          for (const [name] of old) await database.run(`drop view "${schema}"."${name}"`)
-        }
-        for (const [name, found] of relations) {
-          if (found.kind !== kind) continue
-          const query = found.kind === 'table' ? scan(found) : toDuckdb(found.query)
-          await database.run(`create view "${schema}"."${name}" as ${query}`)
-        }
+      for (const [name, found] of relations) {
+        if (found.kind !== kind) continue
+        const query = found.kind === 'table' ? scan(found) : toDuckdb(found.query)
+        await database.run(`create view "${schema}"."${name}" as ${query}`)
       }
     }
+    stale.delete(schema)
   }
 
   const session = (): HiveClient => ({
@@ -218,7 +215,7 @@ export function openMetastore(dialect: 'hive' | 'spark'): Metastore {
       const statement = parseStatement(sql)
       metastore.before(sql)
       apply(statement)
-      isStale = true
+      stale.add(/`([^`]*)`/.exec(sql)?.[1]?.toLowerCase() ?? '')
       statements.push(sql)
       metastore.after(sql)
     },
