@@ -28,9 +28,8 @@ export type FoundObject = { readonly key: string; readonly size: number }
 
 /** An entry's object, or what is wrong with it. `prefix` is the key of the statement's location. */
 export function objectOf(entry: ManifestEntry, prefix: string, objects: readonly FoundObject[]): FoundObject {
-  const found =
-    objects.find(({ key }) => key === prefix + entry.name) ??
-    objects.filter(({ key }) => key.endsWith(`/${entry.name}`) || entry.name.endsWith(`/${key}`))[0]
+  const below = (key: string): string => key.slice(prefix.length)
+  const found = objects.find(({ key }) => entry.name === below(key) || entry.name.endsWith(`/${below(key)}`))
   if (found === undefined) {
     throw new ConnectorError(
       'PROOF',
