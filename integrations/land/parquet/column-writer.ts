@@ -6,21 +6,28 @@ import { ConnectorError } from '../../../connectors/errors.ts'
 import { type Bounds, compareBounds, mergeBounds } from './bounds.ts'
 import type { ByteStrings, ColumnView } from './column-view.ts'
 import type { Compressor } from './compression.ts'
-import { ChunkDictionary, MAX_DICTIONARY_ENTRIES } from './dictionary.ts'
-import { indexBitWidth, indicesCapacity, writeIndices } from './dictionary-indices.ts'
+import { ChunkDictionary } from './dictionary.ts'
+import { indexBitWidth, writeIndices } from './dictionary-indices.ts'
 import { Encoding } from './format.ts'
-import { GrowingBytes } from './growing-bytes.ts'
-import { levelsCapacity, writeDefinitionLevels } from './levels.ts'
+import type { GrowingBytes } from './growing-bytes.ts'
+import { writeDefinitionLevels } from './levels.ts'
 import { OpenPage } from './open-page.ts'
 import { dataPageHeader, dictionaryPageHeader } from './page-header.ts'
 import type { IndexedPage } from './page-index.ts'
+import type { PageLimits, PageScratch } from './page-scratch.ts'
 import { decimalOverflow, type PhysicalCodec } from './physical-codec.ts'
 import type { ColumnSchema } from './schema-element.ts'
 import { truncateBounds } from './truncate.ts'
 
-export type PageLimits = { readonly rows: number; readonly bytes: number }
-
 export type FinishedPage = IndexedPage & { readonly encoding: Encoding }
+
+/** A page that is being compressed, perhaps. */
+type ClosedPage = Omit<FinishedPage, 'size'> & { readonly uncompressed: number; readonly body: Body }
+
+/** `bytes` are there once it is settled. */
+type Body = { readonly settled: Promise<void> | null; bytes: Uint8Array }
+
+const NO_BYTES = new Uint8Array()
 
 /** One column of a finished row group. `parts` are its bytes in file order: dictionary page first, if any. */
 export type FinishedChunk = {
@@ -37,37 +44,6 @@ export type FinishedChunk = {
 
 const NO_BOUNDS: Bounds = { range: null, nans: 0 }
 
-/** Buffers that all columns share while one of their pages is being closed: nothing else runs meanwhile. */
-export type PageScratch = {
-  readonly packed: GrowingBytes
-  readonly levels: Uint8Array
-  readonly indices: Uint16Array
-  readonly used: Uint8Array
-  readonly gathered: GrowingBytes
-  /** A page whose levels do not fit in front of its values. */
-  readonly joined: GrowingBytes
-}
-
-const scratches = new Map<number, PageScratch>()
-
-export function pageScratch({ rows }: PageLimits): PageScratch {
-  const scratch = scratches.get(rows) ?? newScratch(rows)
-  scratches.set(rows, scratch)
-  return scratch
-}
-
-function newScratch(rows: number): PageScratch {
-  const levels = levelsCapacity(rows)
-  return {
-    packed: new GrowingBytes(indicesCapacity(rows), (levels + 7) & ~7),
-    levels: new Uint8Array(levels),
-    indices: new Uint16Array(rows),
-    used: new Uint8Array(MAX_DICTIONARY_ENTRIES),
-    gathered: new GrowingBytes(4096),
-    joined: new GrowingBytes(4096, (levels + 7) & ~7),
-  }
-}
-
 export class ColumnWriter {
   readonly schema: ColumnSchema
   readonly codec: PhysicalCodec
@@ -81,8 +57,11 @@ export class ColumnWriter {
   /** Arrow dictionary that `#numbers` translates: its entry → our number, -1 = not yet. */
   #translated: ByteStrings | null = null
   #numbers = new Int32Array(0)
-  #parts: Uint8Array[] = []
-  #pages: FinishedPage[] = []
+  #pages: ClosedPage[] = []
+  #dictionaryBody: Body | null = null
+  /** Bodies that may still be on their way, and what they take until then. */
+  #pending: Body[] = []
+  #pendingBytes = 0
   #compressed = 0
   #uncompressed = 0
 
@@ -107,14 +86,14 @@ export class ColumnWriter {
     return this.#uncompressed + this.#page.plain.length + (this.#page.mode === 'indices' ? this.#page.values * 2 : 0)
   }
 
-  /** Bytes held for the chunk: finished pages compressed, the open one as it is. */
+  /** Bytes held for the chunk: settled pages compressed, the others as they are. */
   get held(): number {
-    return this.#compressed + this.#page.plain.length
+    return this.#compressed + this.#pendingBytes + this.#page.plain.length
   }
 
   /** Memory taken for the chunk, used or not. */
   get allocated(): number {
-    return this.#compressed + this.#page.allocated + (this.#dictionaryIfAny?.allocated ?? 0)
+    return this.#compressed + this.#pendingBytes + this.#page.allocated + (this.#dictionaryIfAny?.allocated ?? 0)
   }
 
   /** Lets go of buffers that have grown; after `finish`. */
@@ -140,33 +119,60 @@ export class ColumnWriter {
     }
   }
 
-  /** Ends the chunk and forgets it. */
-  finish(): FinishedChunk {
+  /** Settles when every page that was closed before is compressed. What is held is counted anew then, and only then. */
+  async settle(): Promise<void> {
+    const pending = this.#pending
+    this.#pending = []
+    for (const body of pending) {
+      await body.settled
+      this.#compressed += body.bytes.length
+    }
+    this.#pendingBytes = 0
+  }
+
+  /** Ends the chunk: no row is added until `finish`. */
+  close(): void {
     this.#closePage()
+    if (!this.#pages.some((page) => page.encoding === Encoding.PLAIN_DICTIONARY)) return
+    const { entries } = this.#dictionary
+    this.#dictionaryBody = this.#compress(entries.bytes.subarray(0, entries.length))
+  }
+
+  /** The closed chunk; it is forgotten. */
+  async finish(): Promise<FinishedChunk> {
+    await this.settle()
     const parts: Uint8Array[] = []
     let dictionarySize = 0
-    let uncompressed = this.#uncompressed
-    if (this.#pages.some((page) => page.encoding === Encoding.PLAIN_DICTIONARY)) {
+    let uncompressedSize = 0
+    if (this.#dictionaryBody !== null) {
       const { entries, size } = this.#dictionary
-      const body = this.#compressor.compress(entries.bytes.subarray(0, entries.length))
-      const header = dictionaryPageHeader({ uncompressed: entries.length, compressed: body.length }, size)
-      parts.push(header, body)
-      dictionarySize = header.length + body.length
-      uncompressed += header.length + entries.length
+      const { bytes } = this.#dictionaryBody
+      const header = dictionaryPageHeader({ uncompressed: entries.length, compressed: bytes.length }, size)
+      parts.push(header, bytes)
+      dictionarySize = header.length + bytes.length
+      uncompressedSize += header.length + entries.length
     }
-    const pages = this.#pages
+    let compressedSize = dictionarySize
+    const pages = this.#pages.map(({ body: { bytes }, uncompressed, ...page }): FinishedPage => {
+      const header = dataPageHeader({ uncompressed, compressed: bytes.length }, page.rows, page.encoding)
+      const size = header.length + bytes.length
+      parts.push(header, bytes)
+      compressedSize += size
+      uncompressedSize += header.length + uncompressed
+      return { ...page, size }
+    })
     const finished: FinishedChunk = {
-      parts: [...parts, ...this.#parts],
+      parts,
       pages,
       dictionarySize,
-      compressedSize: dictionarySize + this.#compressed,
-      uncompressedSize: uncompressed,
+      compressedSize,
+      uncompressedSize,
       rows: pages.reduce((rows, page) => rows + page.rows, 0),
       nulls: pages.reduce((nulls, page) => nulls + page.nulls, 0),
       bounds: pages.map((page) => page.bounds).reduce(mergeBounds, NO_BOUNDS),
     }
-    this.#parts = []
     this.#pages = []
+    this.#dictionaryBody = null
     this.#compressed = 0
     this.#uncompressed = 0
     this.#dictionaryIfAny?.clear()
@@ -292,14 +298,29 @@ export class ColumnWriter {
       data.bytes.set(this.#scratch.levels.subarray(0, levels), start)
     }
     const encoding = numbered === null ? Encoding.PLAIN : Encoding.PLAIN_DICTIONARY
-    const body = this.#compressor.compress(data.bytes.subarray(start, data.end))
-    const header = dataPageHeader({ uncompressed: data.end - start, compressed: body.length }, rows, encoding)
-    const size = header.length + body.length
-    this.#parts.push(header, body)
-    this.#pages.push({ rows, nulls, bounds: truncateBounds(bounds, this.schema.logical.kind === 'utf8'), size, encoding })
-    this.#compressed += size
-    this.#uncompressed += header.length + data.end - start
+    const body = this.#compress(data.bytes.subarray(start, data.end))
+    const uncompressed = data.end - start
+    const shown = truncateBounds(bounds, this.schema.logical.kind === 'utf8')
+    this.#pages.push({ rows, nulls, bounds: shown, encoding, uncompressed, body })
+    this.#uncompressed += uncompressed
     page.clear()
+  }
+
+  #compress(bytes: Uint8Array): Body {
+    const compressed = this.#compressor.compress(bytes)
+    if (compressed instanceof Uint8Array) {
+      this.#compressed += compressed.length
+      return { settled: null, bytes: compressed }
+    }
+    const settled = compressed.then((result) => {
+      body.bytes = result
+    })
+    // Whoever settles it sees the error; nobody does when the file is given up.
+    settled.catch(() => undefined)
+    const body: Body = { settled, bytes: NO_BYTES }
+    this.#pending.push(body)
+    this.#pendingBytes += bytes.length
+    return body
   }
 
   /** Dictionary numbers of a PLAIN page's values; null when it stays PLAIN. */

@@ -1,5 +1,6 @@
 /** Page compression (Compression.md): each page is compressed on its own, without a file-level frame. */
-import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { constants, gzipSync, zstdCompress, zstdCompressSync } from 'node:zlib'
 import type { FileWriterOptions } from '../file-writer.ts'
 import { CompressionCodec } from './format.ts'
 import { snappyCompress } from './snappy.ts'
@@ -7,9 +8,17 @@ import { MAX_RAW_FRAME_BYTES, rawZstdFrame } from './zstd-frame.ts'
 
 export type Compressor = {
   readonly codec: CompressionCodec
-  /** The result may share the input's memory only for UNCOMPRESSED, where it is a copy: inputs are reused. */
-  readonly compress: (page: Uint8Array) => Uint8Array
+  /** Inputs are used again at once: nothing refers to them afterwards. A large page is compressed in another thread. */
+  readonly compress: (page: Uint8Array) => Uint8Array | Promise<Uint8Array>
 }
+
+/** A smaller page is compressed in the time that handing it over takes. */
+const MIN_AWAY_BYTES = 96 * 1024
+/** Pages of all files in other threads. Where these do not keep up, this one does not wait for them. */
+const MAX_AWAY = 2
+
+const zstdElsewhere = promisify(zstdCompress)
+let away = 0
 
 /**
  * Level 1, with tables that stay in the processor's cache and matches from four bytes on: binary columns repeat in short
@@ -33,10 +42,17 @@ export function compressorOf(compression: FileWriterOptions['compression']): Com
     case 'zstd':
       return {
         codec: CompressionCodec.ZSTD,
-        compress: (page) =>
-          page.length <= MAX_RAW_FRAME_BYTES
-            ? rawZstdFrame(page)
-            : tight(zstdCompressSync(page, { chunkSize: outputChunk(page.length), params: ZSTD_PARAMETERS })),
+        compress: (page) => {
+          if (page.length <= MAX_RAW_FRAME_BYTES) return rawZstdFrame(page)
+          // The size told beforehand makes one frame header of both ways.
+          const { length } = page
+          const options = { chunkSize: outputChunk(length), params: ZSTD_PARAMETERS, pledgedSrcSize: length }
+          if (page.length < MIN_AWAY_BYTES || away === MAX_AWAY) return tight(zstdCompressSync(page, options))
+          away++
+          return zstdElsewhere(page.slice(), options)
+            .then(tight)
+            .finally(() => away--)
+        },
       }
     case 'snappy':
       return { codec: CompressionCodec.SNAPPY, compress: (page) => tight(snappyCompress(page)) }

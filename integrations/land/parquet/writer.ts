@@ -8,11 +8,12 @@ import { WriterSteps } from '../writer-steps.ts'
 import { ARROW_SCHEMA_KEY, arrowSchemaText } from './arrow-schema.ts'
 import { type Bounds, mergeBounds } from './bounds.ts'
 import { type ColumnView, columnView } from './column-view.ts'
-import { ColumnWriter, type PageLimits, pageScratch } from './column-writer.ts'
+import { ColumnWriter } from './column-writer.ts'
 import { compressorOf } from './compression.ts'
 import { type ColumnChunk, fileMetaData, type RowGroup } from './file-metadata.ts'
 import { Encoding, MAGIC, Type } from './format.ts'
 import { columnIndex, offsetIndex } from './page-index.ts'
+import { type PageLimits, pageScratch } from './page-scratch.ts'
 import { physicalCodec } from './physical-codec.ts'
 import { PROFILES, type ProfileName, physicalType } from './profile.ts'
 import type { ColumnSchema } from './schema-element.ts'
@@ -43,7 +44,7 @@ type WrittenChunk = ColumnChunk & { readonly indexes: { readonly column: Uint8Ar
 
 /**
  * A writer of one Parquet file (apache/parquet-format 2.x, data pages V1), readable without hints by Snowflake, DuckDB, Spark
- * and Arrow. Rows keep their order. Memory: one row group compressed, one page per column, whatever the file's size.
+ * and Arrow. Rows keep their order. Memory: one row group compressed, one page per column, a few pages more on their way, whatever the file's size.
  *
  * Columns may arrive as their declared type or, for text, dictionary-encoded (Int32 indices), batch by batch.
  * `append` and `finish` throw `BAD_VALUE` for a decimal beyond its precision, `UNSUPPORTED` and `INTERNAL` for batches that
@@ -77,7 +78,7 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
   const isStated = (column: ColumnSchema): boolean => !(options.unstated?.has(column.name) ?? false)
 
   const writeChunk = async (writer: ColumnWriter): Promise<WrittenChunk> => {
-    const chunk = writer.finish()
+    const chunk = await writer.finish()
     const start = file.position
     await file.write(...chunk.parts)
     const { schema: column, codec } = writer
@@ -115,6 +116,7 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
     if (groupedRows === 0) return
     if (file.position === 0) await file.write(MAGIC)
     const chunks: WrittenChunk[] = []
+    for (const column of columns) column.close()
     for (const column of columns) chunks.push(await writeChunk(column))
     rowGroups.push({ rows: groupedRows, columns: chunks })
     groupedRows = 0
@@ -145,6 +147,8 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
       checkSchema(batch.schema, schema)
       checked = batch.schema
     }
+    // Pages of the batch before were compressed meanwhile.
+    for (const column of columns) await column.settle()
     const views = schema.map((column, i) => columnView(childOf(batch, i, column.name), column.name))
     const bytesPerRow = Math.max(1, views.reduce((bytes, view) => bytes + byteLength(view), 0) / Math.max(1, batch.numRows))
     let from = 0
