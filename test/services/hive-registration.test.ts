@@ -141,9 +141,9 @@ test('plan finds both as they were registered; remove takes views and tables and
   expect(await command('plan', 'loans')).toMatchObject({ code: 0 })
   expect((await command('plan', 'loans', '--json')).stdout).not.toContain('registered as')
   const { code, stdout } = await command('remove', 'loans', '--yes')
-  expect([code, stdout.includes('DROP VIEW IF EXISTS `raw`.`loan`')]).toEqual([0, true])
+  expect(code).toBe(0)
+  expect(stdout).toContain('DROP VIEW IF EXISTS `raw`.`loan`')
+  expect(stdout).toMatch(/keep \d+ objects/)
   const left = await command('query', 'show tables in raw', '--connection', 'spark', '--format', 'csv')
   expect(left.stdout.trim().split('\n')).toHaveLength(1)
-  const kept = endpoint.requests.filter(({ operation }) => operation === 'PutObject').length
-  expect(kept).toBeGreaterThan(0)
 })

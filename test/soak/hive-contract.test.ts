@@ -1,10 +1,14 @@
-/** The warehouse contract on a real HiveServer2 and a real Spark Thrift server, their ORC files in a bucket of our S3 endpoint. */
+/**
+ * The warehouse contract, and registrations struck at each of their statements, on a real HiveServer2 and a real Spark Thrift
+ * server; their ORC files in a bucket of our S3 endpoint.
+ */
 import { openHiveClient } from '../../connectors/hive/client/client.ts'
 import { hiveOptions } from '../../connectors/hive/options.ts'
 import { hiveWarehouse } from '../../connectors/hive/warehouse.ts'
 import { s3Options } from '../../connectors/s3/options.ts'
 import { openS3Store } from '../../connectors/s3/store.ts'
 import { warehouseContract } from '../contracts/warehouse.ts'
+import { interruptedSuite } from '../support/hive/interrupted.ts'
 import { projected } from '../support/hive/projected.ts'
 import { quietEnvironment } from '../support/lake.ts'
 import { startS3Endpoint } from '../support/s3/endpoint.ts'
@@ -15,7 +19,7 @@ import { startSparkThrift } from '../support/services/spark-thrift.ts'
 const KEYS = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' }
 
 for (const dialect of ['hive', 'spark'] as const) {
-  warehouseContract(`${dialect}, a real server`, async () => {
+  const open = async () => {
     await using stack = new AsyncDisposableStack()
     const directory = stack.use(scratch())
     const endpoint = await startS3Endpoint({ ...KEYS, directory: directory.dir, buckets: ['lake'] })
@@ -30,11 +34,18 @@ for (const dialect of ['hive', 'spark'] as const) {
       secret_access_key: KEYS.secretAccessKey,
     })
     const store = stack.use(openS3Store(lake, environment))
-    const options = hiveOptions.parse({ host: server.host, port: server.port, dialect })
-    const open = async () => projected(stack.use(hiveWarehouse(openHiveClient(options, environment), options)), store, 'orc')
-    const warehouse = await open()
-    const again = await open()
+    const session = dialect === 'hive' ? { 'hive.resultset.use.unique.column.names': 'false' } : {}
+    const options = hiveOptions.parse({ host: server.host, port: server.port, dialect, session })
+    const clients = [openHiveClient(options, environment), openHiveClient(options, environment)] as const
+    for (const client of clients) stack.use(client)
     const kept = stack.move()
+    return { options, store, clients, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+  }
+
+  warehouseContract(`${dialect}, a real server`, async () => {
+    const { options, store, clients, ...closing } = await open()
+    const [warehouse, again] = clients.map((client) => projected(hiveWarehouse(client, options), store, 'orc'))
+    if (warehouse === undefined || again === undefined) throw new Error('no client')
     return {
       warehouse,
       store,
@@ -44,7 +55,12 @@ for (const dialect of ['hive', 'spark'] as const) {
         type: (type) => (type.kind !== 'timestamp' ? type : type.utc ? { kind: 'timestamp', utc: false } : null),
         text: (text) => text,
       },
-      [Symbol.asyncDispose]: () => kept.disposeAsync(),
+      ...closing,
     }
+  })
+
+  interruptedSuite(`${dialect}, a real server,`, async () => {
+    const { store, clients, ...closing } = await open()
+    return { dialect, store, client: clients[0], format: 'orc', always: false, ...closing }
   })
 }
