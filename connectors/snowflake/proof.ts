@@ -2,6 +2,7 @@
  * Proof that external tables show what the commit says. Snowflake skips what it cannot read without a word: a query succeeds and
  * rows are missing, or a column is all NULL.
  */
+import { METADATA_COLUMNS } from '../change.ts'
 import { ConnectorError } from '../errors.ts'
 import type { RegisteredFile } from '../ports.ts'
 import { rowsByName } from './answer.ts'
@@ -16,6 +17,10 @@ const NAMED_FILES = 5
 const REGISTERED = /^(REGISTERED|REGISTER_SKIPPED|REFRESHED|UNCHANGED)/
 /** What `REMOVE FILES` says of a file that is not registered any more. */
 const UNREGISTERED = /^(UNREGISTERED|UNREGISTER_SKIPPED|REMOVED|DEREGISTERED)/
+
+/** Commits count the NULLs of source columns; of the lake's own columns the format says which have a value in every row. */
+const ALWAYS_THERE = new Set<string>(['_op', '_position'] satisfies (typeof METADATA_COLUMNS)[number][])
+const SOMETIMES_NULL = new Set<string>(METADATA_COLUMNS.filter((name) => !ALWAYS_THERE.has(name)))
 
 export type Wrong = { readonly key: string; readonly problem: string }
 
@@ -61,8 +66,9 @@ function nullDifferences(
   const known = file.columns
   if (known === undefined || rows === 0) return []
   return columns.flatMap(({ physical }, index) => {
+    if (SOMETIMES_NULL.has(physical)) return []
     // A file of an older schema version lacks the column: all of it is NULL.
-    const expected = known[physical]?.nulls ?? rows
+    const expected = known[physical]?.nulls ?? (ALWAYS_THERE.has(physical) ? 0 : rows)
     const nulls = rows - (values[index] ?? 0)
     return nulls === expected
       ? []
