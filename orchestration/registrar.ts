@@ -3,10 +3,11 @@
  * failures are told and tried again at the next turn; any other ends the run.
  */
 import { recoveryOf } from '../connectors/errors.ts'
-import type { ObjectStore } from '../connectors/ports.ts'
+import type { Environment, ObjectStore } from '../connectors/ports.ts'
 import type { LogState } from '../integrations/land/log/commit.ts'
 import { heldTables } from '../integrations/register/held-tables.ts'
 import { registerCommit } from '../integrations/register/register.ts'
+import { retry } from './retry.ts'
 import type { OpenWarehouse, ProgressEvent, RunSummary } from './run-types.ts'
 
 export type RegistrarOptions = {
@@ -14,9 +15,12 @@ export type RegistrarOptions = {
   readonly store: ObjectStore
   readonly warehouses: readonly OpenWarehouse[]
   readonly state: () => LogState
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
+  readonly environment: Pick<Environment, 'now' | 'sleep' | 'random'>
   readonly progress: (event: ProgressEvent) => void
 }
+
+/** How long the end of a run waits for a warehouse that is away: nothing else has to be done again for it. */
+export const FINISH_DEADLINE_MS = 5 * 60_000
 
 export class Registrar {
   readonly #options: RegistrarOptions
@@ -39,9 +43,17 @@ export class Registrar {
     await Promise.all(this.#options.warehouses.map((target) => this.#watchOne(target, signal)))
   }
 
-  /** Brings every warehouse to the newest commit; the last thing a run does. */
+  /** Brings every warehouse to the newest commit; the last thing a run does. One that is away is asked again, with growing pauses. */
   async finish(signal: AbortSignal): Promise<RunSummary['registered']> {
-    for (const target of this.#options.warehouses) await this.#register(target, signal)
+    const { warehouses, environment } = this.#options
+    for (const target of warehouses) {
+      await retry(() => this.#register(target, signal), {
+        environment,
+        signal,
+        deadlineMs: () => FINISH_DEADLINE_MS,
+        onAttempt: ({ error }) => this.#late(target, error),
+      })
+    }
     return [...this.#registered].map(([{ connection, schema }, commit]) => ({ connection, schema, commit }))
   }
 
@@ -54,11 +66,15 @@ export class Registrar {
       } catch (error) {
         if (signal.aborted) return
         if (recoveryOf(error) !== 'retry') throw error
-        const reason = error instanceof Error ? error.message : String(error)
-        this.#options.progress({ kind: 'warning', message: `Registration in "${target.connection}" is late: ${reason}` })
+        this.#late(target, error)
       }
-      await this.#options.sleep(target.everyMs, signal).catch(() => undefined)
+      await this.#options.environment.sleep(target.everyMs, signal).catch(() => undefined)
     }
+  }
+
+  #late({ connection }: OpenWarehouse, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#options.progress({ kind: 'warning', message: `Registration in "${connection}" is late: ${reason}` })
   }
 
   #changed(signal: AbortSignal): Promise<void> {

@@ -119,7 +119,8 @@ function attempts(
       const told = (event: ProgressEvent): void => {
         if (event.kind === 'commit' && event.commit !== 'claim') {
           worked = true
-          progressed()
+          // A run that ends by itself writes a heartbeat in every attempt, also in one that fails afterwards.
+          if (event.commit !== 'heartbeat' || mode === 'forever') progressed()
         }
         emit(event)
       }

@@ -33,7 +33,7 @@ export const runIntegration: RunIntegration = async (options, signal, progress) 
     store,
     warehouses: options.warehouses,
     state: () => log.state(),
-    sleep: environment.sleep,
+    environment,
     progress,
   })
   const emit = (event: CaptureEvent): void => {
