@@ -118,6 +118,9 @@ export type FormatOptions = {
   readonly type: 'PARQUET' | 'ORC' | 'CSV' | 'JSON'
   readonly binaryAsText: boolean
   readonly useLogicalType: boolean
+  readonly trimSpace: boolean
+  /** Texts that are read as NULL. */
+  readonly nullIf: readonly string[]
   readonly compression: string
 }
 

@@ -54,7 +54,7 @@ export function openExternalFiles(copies: Copies, buckets: Buckets): ExternalFil
     for (const [name, { path, key }] of files) {
       if (looked.has(name)) continue
       if (format.type === 'ORC') {
-        const table = await loadOrc(path, connection, signal)
+        const table = await loadOrc(path, format, connection, signal)
         looked.set(name, table === null ? null : { kind: 'orc', table, key })
         continue
       }
@@ -88,7 +88,7 @@ export function openExternalFiles(copies: Copies, buckets: Buckets): ExternalFil
       for (const [index, object] of queue) paths.set(index, await copies.get(bucket, object, signal))
     }
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, objects.length) }, worker))
-    const nameOf = (path: string): string => `${path}\n${format.type}\n${format.binaryAsText}`
+    const nameOf = (path: string): string => `${path}\n${JSON.stringify(format)}`
     const present = [...objects.entries()].flatMap(([index, { key, partition }]) => {
       const path = paths.get(index)
       return path ? [{ path, key, partition }] : []

@@ -5,29 +5,37 @@
 import { open } from 'node:fs/promises'
 import { type Data, DataType, type RecordBatch, TimeUnit } from 'apache-arrow'
 import { openOrc } from '../../../../../integrations/land/orc/orc-file.ts'
+import type { FormatOptions } from '../catalogue/objects.ts'
 import type { DuckConnection } from '../duck.ts'
 import { MARKS } from './file-node.ts'
 
 let loaded = 0
 
 /** Loads the file into a table of `file_row_number` and `v`; null when the file cannot be read. */
-export async function loadOrc(path: string, connection: DuckConnection, signal: AbortSignal): Promise<string | null> {
+export async function loadOrc(
+  path: string,
+  format: FormatOptions,
+  connection: DuckConnection,
+  signal: AbortSignal,
+): Promise<string | null> {
   loaded += 1
   const table = `orc_${loaded}`
   await connection.run(`CREATE TABLE ${table}(file_row_number BIGINT, v VARCHAR)`, signal)
   // A timestamp that microseconds cannot hold is read in nanoseconds.
   for (const timestamps of ['micros', 'nanos'] as const) {
     await connection.run(`DELETE FROM ${table}`, signal)
-    if (await append(path, table, timestamps, connection, signal)) return table
+    if (await append(path, table, { timestamps, format }, connection, signal)) return table
   }
   await connection.run(`DROP TABLE ${table}`, signal)
   return null
 }
 
+type Reading = { readonly timestamps: 'micros' | 'nanos'; readonly format: FormatOptions }
+
 async function append(
   path: string,
   table: string,
-  timestamps: 'micros' | 'nanos',
+  { timestamps, format }: Reading,
   connection: DuckConnection,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -44,7 +52,7 @@ async function append(
     let number = 0n
     for await (const batch of orc.read({ timestamps })) {
       signal.throwIfAborted()
-      for (const line of rowsOf(batch)) {
+      for (const line of rowsOf(batch, format)) {
         appender.appendBigInt(number)
         appender.appendVarchar(line)
         appender.endRow()
@@ -61,14 +69,14 @@ async function append(
   }
 }
 
-function* rowsOf(batch: RecordBatch): Generator<string> {
+function* rowsOf(batch: RecordBatch, format: FormatOptions): Generator<string> {
   const columns = batch.schema.fields.map(({ name }, index) => ({
     key: JSON.stringify(name),
     data: batch.data.children[index] as Data,
   }))
   for (let row = 0; row < batch.numRows; row++) {
     const fields = columns.flatMap(({ key, data }) => {
-      const value = json(data, row)
+      const value = json(data, row, format)
       return value === null ? [] : [`${key}:${value}`]
     })
     yield `{${fields.join(',')}}`
@@ -78,7 +86,7 @@ function* rowsOf(batch: RecordBatch): Generator<string> {
 const marked = (letter: string, words: string): string => `"\\u0001${letter}${words}"`
 
 /** A value as JSON text; null for NULL. */
-function json(data: Data, row: number): string | null {
+function json(data: Data, row: number, format: FormatOptions): string | null {
   if (data.nullCount > 0 && !data.getValid(row)) return null
   const { type, values } = data
   if (DataType.isBool(type)) return (((values as Uint8Array)[row >> 3] as number) >> (row & 7)) % 2 === 1 ? 'true' : 'false'
@@ -91,26 +99,27 @@ function json(data: Data, row: number): string | null {
     return marked(type.timezone ? MARKS.timestamp_ltz : MARKS.timestamp_ntz, microsText(micros))
   }
   if (DataType.isDecimal(type)) return decimalText(unscaled(values as Uint32Array, row), type.scale)
-  if (DataType.isUtf8(type)) return JSON.stringify(Buffer.from(slice(data, row)).toString('utf8'))
+  if (DataType.isUtf8(type)) return textJson(Buffer.from(slice(data, row)).toString('utf8'), format)
   if (DataType.isBinary(type)) return `"${Buffer.from(slice(data, row)).toString('hex').toUpperCase()}"`
-  return nested(data, row)
+  return nested(data, row, format)
 }
 
-function nested(data: Data, row: number): string {
+function nested(data: Data, row: number, format: FormatOptions): string {
   const { type } = data
   const [from = 0, to = 0] = [data.valueOffsets?.[row], data.valueOffsets?.[row + 1]].map(Number)
   const items = Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index)
   const [child] = data.children
-  if (DataType.isList(type) && child !== undefined) return `[${items.map((item) => json(child, item) ?? 'null').join(',')}]`
+  if (DataType.isList(type) && child !== undefined)
+    return `[${items.map((item) => json(child, item, format) ?? 'null').join(',')}]`
   if (DataType.isMap(type) && child !== undefined) {
     const [keys, entries] = child.children
     const entry = (item: number): string =>
-      `{"key":${keys === undefined ? 'null' : json(keys, item)},"value":${(entries === undefined ? null : json(entries, item)) ?? 'null'}}`
+      `{"key":${keys === undefined ? 'null' : json(keys, item, format)},"value":${(entries === undefined ? null : json(entries, item, format)) ?? 'null'}}`
     return `[${items.map(entry).join(',')}]`
   }
   if (DataType.isStruct(type)) {
     const fields = type.children.map(
-      ({ name }, index) => `${JSON.stringify(name)}:${json(data.children[index] as Data, row) ?? 'null'}`,
+      ({ name }, index) => `${JSON.stringify(name)}:${json(data.children[index] as Data, row, format) ?? 'null'}`,
     )
     return `{${fields.join(',')}}`
   }
@@ -118,9 +127,14 @@ function nested(data: Data, row: number): string {
     const tag = (data.typeIds as Int8Array)[row] as number
     const place = DataType.isDenseUnion(type) ? ((data.valueOffsets as Int32Array)[row] ?? 0) : row
     const inner = data.children[tag]
-    return `{"tag":${tag},"value":${(inner === undefined ? null : json(inner as Data, place)) ?? 'null'}}`
+    return `{"tag":${tag},"value":${(inner === undefined ? null : json(inner as Data, place, format)) ?? 'null'}}`
   }
   return JSON.stringify(String(data.values[row]))
+}
+
+function textJson(value: string, { trimSpace, nullIf }: FormatOptions): string | null {
+  const text = trimSpace ? value.trim() : value
+  return nullIf.includes(text) ? null : JSON.stringify(text)
 }
 
 function floatText(value: number): string {

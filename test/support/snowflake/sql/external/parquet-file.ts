@@ -4,6 +4,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises'
 import { parquetMetadataAsync, type SchemaElement } from 'hyparquet'
+import { quoted } from '../bind/value.ts'
 import type { FormatOptions } from '../catalogue/objects.ts'
 import type { FileField, FileNode } from './file-node.ts'
 
@@ -109,7 +110,7 @@ function leaf(element: SchemaElement, format: FormatOptions): FileNode {
     case 'UTF8':
     case 'ENUM':
     case 'JSON':
-      return { kind: 'text' }
+      return textLeaf(format, (sql) => sql)
     case 'DATE':
       return { kind: 'date' }
     case 'TIME_MILLIS':
@@ -150,6 +151,12 @@ function unannotatedInteger(logical: SchemaElement['logical_type']): { readonly 
   return {}
 }
 
+/** Text after TRIM_SPACE and NULL_IF, which is `\N` where the format does not say. */
+function textLeaf({ trimSpace, nullIf }: FormatOptions, read: (sql: string) => string): FileNode {
+  const trimmed = (sql: string): string => (trimSpace ? `trim(${read(sql)})` : read(sql))
+  return { kind: 'text', read: (sql) => nullIf.reduce((text, none) => `nullif(${text}, ${quoted(none)})`, trimmed(sql)) }
+}
+
 /** Bytes: text that is no UTF-8 becomes NULL under BINARY_AS_TEXT. */
 function unannotatedBytes(logical: SchemaElement['logical_type'], format: FormatOptions): FileNode {
   const isText = logical?.type === 'STRING' || logical?.type === 'ENUM' || logical?.type === 'JSON'
@@ -157,5 +164,5 @@ function unannotatedBytes(logical: SchemaElement['logical_type'], format: Format
   const bytes = (sql: string): string =>
     isText ? `encode(${sql})` : isUuid ? `unhex(replace(CAST(${sql} AS VARCHAR), '-', ''))` : sql
   if (!format.binaryAsText) return { kind: 'binary', read: bytes }
-  return { kind: 'text', read: isText ? (sql) => sql : (sql) => `TRY(decode(${bytes(sql)}))` }
+  return textLeaf(format, isText ? (sql) => sql : (sql) => `TRY(decode(${bytes(sql)}))`)
 }

@@ -60,10 +60,18 @@ function optionValue(cursor: Cursor, shape: OptionShape): OptionValue {
     case 'name-or-string':
       return cursor.peek().kind === 'string' ? cursor.string() : cursor.objectName()
     case 'strings':
-      return cursor.list(() => cursor.string())
+      return strings(cursor)
     default:
       return shape satisfies never
   }
+}
+
+/** Also none: `()`. */
+function strings(cursor: Cursor): readonly string[] {
+  if (!cursor.seesOperator(')', 1)) return cursor.list(() => cursor.string())
+  cursor.expectOperator('(')
+  cursor.expectOperator(')')
+  return []
 }
 
 const FORMAT_OPTIONS: OptionTable = {
@@ -133,6 +141,10 @@ export const optionNumber = (options: OptionMap, name: string): number | null =>
 export const optionMap = (options: OptionMap, name: string): OptionMap | null => {
   const value = options.get(name)
   return value instanceof Map ? (value as OptionMap) : null
+}
+export const optionTexts = (options: OptionMap, name: string): readonly string[] | null => {
+  const value = options.get(name)
+  return Array.isArray(value) ? value : null
 }
 export const optionName = (options: OptionMap, name: string): ObjectName | null => {
   const value = options.get(name)

@@ -3,10 +3,10 @@ import type { FormatOptions } from '../catalogue/objects.ts'
 import { invalidParameter } from '../errors.ts'
 import { lex } from '../lex.ts'
 import { Cursor } from '../parse/cursor.ts'
-import { type OptionMap, optionFlag, optionName, optionText } from '../parse/options.ts'
+import { type OptionMap, optionFlag, optionName, optionText, optionTexts } from '../parse/options.ts'
 import type { Run } from '../run.ts'
 
-/** `binaryAsText` is TRUE unless it is said otherwise. */
+/** BINARY_AS_TEXT is TRUE and NULL_IF is `\N` unless it is said otherwise. */
 export function formatOptions(options: OptionMap): FormatOptions {
   const type = optionText(options, 'TYPE') ?? 'CSV'
   if (type !== 'PARQUET' && type !== 'ORC' && type !== 'CSV' && type !== 'JSON')
@@ -18,6 +18,8 @@ export function formatOptions(options: OptionMap): FormatOptions {
     type,
     binaryAsText: optionFlag(options, 'BINARY_AS_TEXT') ?? true,
     useLogicalType: optionFlag(options, 'USE_LOGICAL_TYPE') ?? false,
+    trimSpace: optionFlag(options, 'TRIM_SPACE') ?? false,
+    nullIf: optionTexts(options, 'NULL_IF') ?? ['\\N'],
     compression: optionText(options, 'COMPRESSION') ?? (optionFlag(options, 'SNAPPY_COMPRESSION') === false ? 'NONE' : 'AUTO'),
   }
 }
