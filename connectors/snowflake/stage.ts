@@ -39,8 +39,8 @@ export function stageStatements(
 ): readonly string[] {
   const comment = `The lake of Portage's integration "${integration}"`
   const formats = [
-    `CREATE FILE FORMAT IF NOT EXISTS ${qualified(schema, formatName(integration, 'parquet'))} TYPE = PARQUET BINARY_AS_TEXT = FALSE`,
-    `CREATE FILE FORMAT IF NOT EXISTS ${qualified(schema, formatName(integration, 'orc'))} TYPE = ORC`,
+    `CREATE FILE FORMAT IF NOT EXISTS ${qualified(schema, formatName(integration, 'parquet'))} TYPE = PARQUET BINARY_AS_TEXT = FALSE NULL_IF = ()`,
+    `CREATE FILE FORMAT IF NOT EXISTS ${qualified(schema, formatName(integration, 'orc'))} TYPE = ORC NULL_IF = ()`,
   ]
   return [...formats, ...ownStage(qualified(schema, stageName(integration)), stage, { comment, secrets })]
 }
