@@ -144,7 +144,10 @@ export function nodeStep(
   }
   if (node.kind === 'json' || node.kind === 'map') {
     const path = typeof step === 'number' ? `$[${step}]` : `$.${JSON.stringify(step)}`
-    return { node: { kind: 'json' }, sql: `json_extract(${nodeJson(node, sql)}, '${path.replaceAll("'", "''")}')` }
+    return {
+      node: { kind: 'json' },
+      sql: `CAST(json_extract(${nodeJson(node, sql)}, '${path.replaceAll("'", "''")}') AS VARCHAR)`,
+    }
   }
   return null
 }
