@@ -21,7 +21,7 @@ export function dataMaker(column: ForeignColumn, from: ForeignShape, owner: Fore
     const convert = converter(from.type, to, owner)
     const identity = isIdentity(from.type, to)
     return (cells, rows) => {
-      if (identity && cells.data !== null) return ownedData(cells.data, type)
+      if (identity && cells.data !== null) return cells.owned ? cells.data() : ownedData(cells.data(), type)
       return typeof convert === 'function' ? mapped(cells, rows, type, (tree) => convert(tree as Exclude<Value, null>)) : null
     }
   }

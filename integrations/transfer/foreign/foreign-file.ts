@@ -13,8 +13,15 @@ export type FileColumn = {
   readonly spelled: string
 }
 
-/** A column of some rows. `data`: Arrow data of its logical type, where values lie in buffers anyway. */
-export type Cells = { readonly data: Data | null; readonly at: (row: number) => Tree }
+/**
+ * A column of some rows. `data`: as Arrow data of its logical type, where that is more than the values one by one; `owned`: nobody else has its
+ * buffers, and they have room behind their values. `at`: each row once, in order. Either of the two is used.
+ */
+export type Cells = {
+  readonly data: (() => Data) | null
+  readonly owned: boolean
+  readonly at: (row: number) => Tree
+}
 
 export type FileRows = { readonly rows: number; readonly columns: readonly Cells[] }
 

@@ -52,7 +52,7 @@ async function* readRows(
     const found = places.map((place): Cells => {
       const type = types[place] as OrcType
       const data = batch.data.children[inFile.indexOf(place)] as Data
-      return { data: hasOwnData(type) ? data : null, at: treeReader(type, data) }
+      return { data: hasOwnData(type) ? () => data : null, owned: false, at: treeReader(type, data) }
     })
     yield { rows: batch.numRows, columns: found }
   }

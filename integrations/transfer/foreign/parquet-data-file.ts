@@ -1,12 +1,15 @@
 /** Parquet files as foreign files: any writer, every encoding that hyparquet reads. I/O by ranges. */
 import { type FileMetaData, parquetRead, parquetSchema, type SchemaElement, type SchemaTree } from 'hyparquet'
 import { ConnectorError } from '../../../connectors/errors.ts'
+import type { ForeignShape } from '../../../connectors/manifest.ts'
 import { COMPRESSORS } from '../../land/parquet/inspect.ts'
 import { readFooter } from '../../land/parquet/inspect-footer.ts'
 import { nodeTypeName } from '../../land/parquet/inspect-types.ts'
 import type { Cells, FileColumn, FileRows, ForeignDataFile, ReadForeign, ReadRange } from './foreign-file.ts'
 import { emptyRows } from './orc-data-file.ts'
-import { nodeShape, nodeTree, type ParquetWriter, writerOf } from './parquet-node.ts'
+import { isStoredExactly, nodeShape, nodeTree, type ParquetWriter, writerOf } from './parquet-node.ts'
+import { plainCells, plainChunk } from './parquet-plain-column.ts'
+import type { Tree } from './tree.ts'
 
 /** Rows that become Arrow data at once. */
 const BATCH_ROWS = 16_384
@@ -19,11 +22,15 @@ export async function openParquetDataFile(read: ReadRange, size: number, footerH
   const columns = nodes.map(
     (node): FileColumn => ({ name: node.element.name, shape: nodeShape(node), spelled: nodeTypeName(node) }),
   )
+  const leaves = nodes.map((node, index) =>
+    node.children.length > 0 ? null : { element: node.element, shape: columns[index]?.shape ?? null },
+  )
+  const opened = { read, size, metadata: withoutAnnotations(metadata), nodes, writer, leaves }
   return {
     rows: Number(metadata.num_rows),
     columns,
     footerHash: footerHash(),
-    read: (places, options) => readRows({ read, size, metadata: withoutAnnotations(metadata), nodes, writer }, places, options),
+    read: (places, options) => readRows(opened, places, options),
   }
 }
 
@@ -33,33 +40,88 @@ type Opened = {
   readonly metadata: FileMetaData
   readonly nodes: readonly SchemaTree[]
   readonly writer: ParquetWriter
+  /** With their annotations, and what they hold; null of a group. */
+  readonly leaves: readonly ({ readonly element: SchemaElement; readonly shape: ForeignShape | null } | null)[]
 }
 
-/** A row group at a time, column by column: memory is the values of one group. */
-async function* readRows(opened: Opened, places: readonly number[], { owner, signal }: ReadForeign): AsyncGenerator<FileRows> {
+/** A row group at a time. Flat columns take no more memory than they do in the file; others the values of some pages, or of the group. */
+async function* readRows(opened: Opened, places: readonly number[], options: ReadForeign): AsyncGenerator<FileRows> {
   const { metadata, nodes, writer } = opened
   if (places.length === 0) {
-    yield* emptyRows(Number(metadata.num_rows), signal)
+    yield* emptyRows(Number(metadata.num_rows), options.signal)
     return
   }
-  const readers = nodes.map((node) => nodeTree(node, { writer, owner }))
+  const trees = nodes.map((node) => nodeTree(node, { writer, owner: options.owner }))
   let start = 0
-  for (const group of metadata.row_groups) {
+  for (const [index, group] of metadata.row_groups.entries()) {
     const rows = Number(group.num_rows)
-    const columns = new Map<number, readonly unknown[]>()
-    for (const place of new Set(places)) {
-      signal.throwIfAborted()
-      columns.set(place, await readColumn(opened, place, start, start + rows))
+    const columns: ReadColumn[] = []
+    for (const place of places) {
+      options.signal.throwIfAborted()
+      const tree = trees[place] as ReadTree
+      columns.push((await plainColumn(opened, index, place, tree)) ?? nestedColumn(opened, { place, start, group: index }, tree))
     }
     for (let at = 0; at < rows; at += BATCH_ROWS) {
-      const found = places.map((place): Cells => {
-        const values = columns.get(place) ?? []
-        const tree = readers[place] as (stored: unknown) => ReturnType<Cells['at']>
-        return { data: null, at: (row) => tree(values[at + row]) }
-      })
-      yield { rows: Math.min(BATCH_ROWS, rows - at), columns: found }
+      options.signal.throwIfAborted()
+      const some = Math.min(BATCH_ROWS, rows - at)
+      const cells: Cells[] = []
+      for (const column of columns) cells.push(await column(at, some))
+      yield { rows: some, columns: cells }
     }
     start += rows
+  }
+}
+
+type ReadTree = (stored: unknown) => Tree
+/** Rows [at, at + rows) of the group, in order. */
+type ReadColumn = (at: number, rows: number) => Promise<Cells>
+
+/** Null: it is nested, or its pages are of a kind that only hyparquet reads. */
+async function plainColumn(
+  { read, metadata, nodes, leaves, writer }: Opened,
+  group: number,
+  place: number,
+  tree: ReadTree,
+): Promise<ReadColumn | null> {
+  const node = nodes[place]
+  if (node === undefined || node.children.length > 0) return null
+  const { rows, meta } = chunkOf(metadata, group, node.element.name)
+  const [element, shape] = [leaves[place]?.element, leaves[place]?.shape]
+  if (meta === undefined || element === undefined || !shape) return null
+  const start = Number(meta.dictionary_page_offset || meta.data_page_offset)
+  const bytes = await read(start, start + Number(meta.total_compressed_size))
+  const subject = `column "${element.name}"`
+  const chunk = damagedUnless(element.name, () => plainChunk({ element, meta, rows, bytes, subject }))
+  if (chunk === null) return null
+  const kind = { element, shape, exact: isStoredExactly(element, writer) }
+  return async (at, some) => plainCells(chunk, kind, tree, { start: at, rows: some, subject: 'the file' })
+}
+
+function chunkOf(metadata: FileMetaData, group: number, name: string) {
+  const found = metadata.row_groups[group]
+  const meta = found?.columns.find((column) => column.meta_data?.path_in_schema[0] === name)?.meta_data
+  return { rows: Number(found?.num_rows ?? 0), meta }
+}
+
+/** With an index of its pages a column is read piece by piece, else the whole group at once. */
+function nestedColumn(
+  opened: Opened,
+  { place, start, group }: { readonly place: number; readonly start: number; readonly group: number },
+  tree: ReadTree,
+): ReadColumn {
+  const name = opened.nodes[place]?.element.name ?? ''
+  const found = opened.metadata.row_groups[group]
+  const rows = Number(found?.num_rows ?? 0)
+  const own = found?.columns.filter((column) => column.meta_data?.path_in_schema[0] === name) ?? []
+  const step = own.every((column) => column.offset_index_offset !== undefined) ? BATCH_ROWS : rows
+  let piece: { readonly from: number; readonly values: readonly unknown[] } = { from: 0, values: [] }
+  return async (at, some) => {
+    if (at >= piece.from + piece.values.length) {
+      const end = Math.min(rows, at + Math.max(step, some))
+      piece = { from: at, values: await readColumn(opened, place, start + at, start + end) }
+    }
+    const { from, values } = piece
+    return { data: null, owned: true, at: (row) => tree(values[at - from + row]) }
   }
 }
 
@@ -81,14 +143,16 @@ async function readColumn(
       rowEnd,
       utf8: false,
       geoparquet: false,
+      useOffsetIndex: true,
       compressors: COMPRESSORS,
       parsers: { timestampFromNanoseconds: (nanos: bigint) => nanos },
       onChunk: ({ columnData, rowStart: first }) => {
         for (let i = 0; i < columnData.length; i++) {
           const row = first - rowStart + i
-          if (row >= 0 && row < values.length) values[row] = columnData[i]
+          if (row < 0 || row >= values.length) continue
+          values[row] = columnData[i]
+          filled++
         }
-        filled += columnData.length
       },
     })
   } catch (cause) {
@@ -97,6 +161,14 @@ async function readColumn(
   }
   if (filled < values.length) throw damaged(name, undefined)
   return values
+}
+
+function damagedUnless<T>(column: string, work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    throw cause instanceof ConnectorError ? cause : damaged(column, cause)
+  }
 }
 
 function damaged(column: string, cause: unknown): ConnectorError {

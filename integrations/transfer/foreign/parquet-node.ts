@@ -35,6 +35,28 @@ export function writerOf({ created_by: createdBy = '', key_value_metadata: pairs
   }
 }
 
+/** True when a leaf's values are those of its logical type as they are stored. */
+export function isStoredExactly(element: SchemaElement, { hybridDates }: ParquetWriter): boolean {
+  const meaning = meaningOf(element)
+  switch (meaning.kind) {
+    case 'text':
+    case 'json':
+      return element.type === 'BYTE_ARRAY'
+    case 'date':
+      return !hybridDates
+    case 'decimal':
+      return true
+    case 'timestamp':
+      return element.type === 'INT64' && meaning.digits === 6 && !hybridDates
+    case 'integer':
+      return meaning.signed
+    case 'plain':
+      return element.type !== 'FIXED_LEN_BYTE_ARRAY' && element.type !== 'INT96'
+    default:
+      return false
+  }
+}
+
 /** Null: it holds values that no logical type holds. */
 export function nodeShape(node: SchemaTree): ForeignShape | null {
   const { element } = node

@@ -1,4 +1,5 @@
 /** Tables of other systems: which files are theirs, how columns are matched and widened, and what is refused. */
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Value } from '../../../connectors/column-values.ts'
 import type { LogicalType } from '../../../connectors/logical-type.ts'
@@ -11,7 +12,7 @@ import { tableReaderContract } from '../../contracts/table-reader.ts'
 import { batchOf, COLUMNS, ROWS } from '../../contracts/table-rows.ts'
 import { finderOf, foreignColumns, foreignLayout, found, storeOf } from '../../support/foreign-tables.ts'
 import { orcOfParts, tableTypes, writeOrc } from '../../support/orc-files.ts'
-import { writeParquet } from '../../support/parquet-files.ts'
+import { duckdbFiles, writeParquet } from '../../support/parquet-files.ts'
 import { linesOf } from '../../support/table-rows.ts'
 
 const signal = new AbortController().signal
@@ -222,6 +223,45 @@ describe('values', () => {
     await expect(read(odd, { 'p/x': file })).rejects.toThrow(/partition column "i" is int.*partition column "day" is date/)
     expect(await read(odd, { 'p/x': file }, ['a'])).toEqual(['1'])
   })
+})
+
+describe('Parquet of other writers', () => {
+  const OPTIONS = [
+    'parquet_version v1, compression snappy',
+    'parquet_version v2, compression zstd',
+    'parquet_version v1, compression brotli',
+    'parquet_version v2, compression uncompressed, dictionary_size_limit 1',
+  ]
+  for (const options of OPTIONS) {
+    test(`is read alike, flat and nested, over several row groups: ${options}`, async () => {
+      await using duckdb = await duckdbFiles()
+      const path = `${duckdb.directory}/x.parquet`
+      await duckdb.query(
+        `copy (select i::bigint id, (i % 7)::smallint small, case when i % 3 = 0 then null else 'name ' || (i % 100) end as name,
+          (i / 4.0)::double ratio, (i * 1.25)::decimal(12,2) amount, date '1500-01-01' + i::int as day, i % 2 = 0 as even,
+          case when i % 5 = 0 then null else [i, null, i + 1] end list, {'a': i, 'b': 'x' || i} as pair
+          from range(9000) t(i)) to '${path}' (format parquet, row_group_size 4096, ${options})`,
+      )
+      const layout = foreignLayout([
+        'id bigint',
+        'small int',
+        'name string',
+        'ratio double',
+        'amount decimal(20,4)',
+        'day date',
+        'even boolean',
+        'list array<bigint>',
+        'pair struct<b:string,A:bigint,c:int>',
+      ])
+      const lines = await read(layout, { x: new Uint8Array(readFileSync(path)) })
+      expect(lines).toHaveLength(9000)
+      expect(lines[0]).toBe('0 | 0 | ␀ | 0 | 0.0000 | 1500-01-01 | t | ␀ | {"b":"x0","A":0,"c":null}')
+      expect(lines[8_999]).toBe(
+        '8999 | 4 | name 99 | 2249.75 | 11248.7500 | 1524-08-22 | f | [8999,null,9000] | {"b":"x8999","A":8999,"c":null}',
+      )
+      for (const [row, line] of lines.entries()) if (!line.startsWith(`${row} | ${row % 7} | `)) expect(line).toBe(`row ${row}`)
+    })
+  }
 })
 
 describe('a table that changes while it is read', () => {
