@@ -14,6 +14,7 @@ export type Address =
 export const ADDRESS_FORMS: readonly (readonly [string, string])[] = [
   ['core:public.loan', 'a table or view of a database connection; core:loan is in schema public'],
   ['"core:select id from public.loan"', 'a query of it (only to read from); runs read-only'],
+  ['hive:sales.visits', 'a table of Hive or Spark, read from its files; with --where through the server'],
   ['lake:loans', 'a table of a lake, of the integration "transfers"'],
   ['lake:member_risk.members', 'a table of an integration of the lake; lake:risk.finance.members has a schema'],
   ['file:members.csv', '.csv .csv.gz .parquet on this machine'],
