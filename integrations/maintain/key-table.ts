@@ -27,6 +27,9 @@ export class KeyTableFullSignal extends Error {}
  */
 export class KeyTable {
   #slots = new Int32Array(1 << 12)
+  /** A bit for the upper bits of each hash: most keys that are looked for are not there, and this is small enough to stay near. */
+  #filter = new Uint32Array(1 << 10)
+  #filterShift = 17
   #hashes = new Uint32Array(1 << 11)
   #starts = new Int32Array((1 << 11) + 1)
   #files = new Int32Array(1 << 11)
@@ -40,6 +43,7 @@ export class KeyTable {
 
   clear(): void {
     this.#slots.fill(0)
+    this.#filter.fill(0)
     this.#count = 0
   }
 
@@ -58,6 +62,8 @@ export class KeyTable {
 
   /** The key's entry; -1 when there is none. */
   find(key: Uint8Array, length: number, hash: number): number {
+    const bit = hash >>> this.#filterShift
+    if ((((this.#filter[bit >>> 5] as number) >>> (bit & 31)) & 1) === 0) return -1
     const mask = this.#slots.length - 1
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const entry = (this.#slots[slot] as number) - 1
@@ -79,6 +85,7 @@ export class KeyTable {
     if (entry >= MAX_KEYS || start + length > MAX_KEY_BYTES) throw new KeyTableFullSignal()
     this.#slots[slot] = entry + 1
     this.#hashes[entry] = hash
+    this.#mark(hash)
     this.#makeRoom(start + length)
     this.#bytes.set(key.subarray(0, length), start)
     this.#starts[entry + 1] = start + length
@@ -105,8 +112,17 @@ export class KeyTable {
     this.#rows = grown(this.#rows, size)
   }
 
+  #mark(hash: number): void {
+    const bit = hash >>> this.#filterShift
+    this.#filter[bit >>> 5] = (this.#filter[bit >>> 5] as number) | (1 << (bit & 31))
+  }
+
+  /** The filter has eight bits for each slot, sixteen or more for each key. */
   #rehash(): void {
     this.#slots = new Int32Array(this.#slots.length * 2)
+    this.#filter = new Uint32Array(this.#slots.length >> 2)
+    this.#filterShift--
+    for (let entry = 0; entry < this.#count; entry++) this.#mark(this.#hashes[entry] as number)
     const mask = this.#slots.length - 1
     for (let entry = 0; entry < this.#count; entry++) {
       let slot = (this.#hashes[entry] as number) & mask
