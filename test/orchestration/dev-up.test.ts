@@ -1,8 +1,9 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { main } from '../../orchestration/cli.ts'
 import { startDevS3 } from '../../orchestration/dev/s3.ts'
+import { startDevSnowflake } from '../../orchestration/dev/snowflake.ts'
 import { openTerminal, portage } from '../support/command-line.ts'
 import { scratch } from '../support/scratch.ts'
 
@@ -30,6 +31,47 @@ test('dev up starts both servers, writes a configuration that works with the lak
   expect(terminal.stdout()).not.toContain('secret_access_key:')
   expect(readFileSync(directory.path('config', 'connections.yaml'), 'utf8')).toContain('/s3.secret-access-key}')
 }, 180_000)
+
+test('dev up --snowflake: what it prints is all that a warehouse needs; the analyst asks the bucket through it', async () => {
+  using directory = scratch()
+  const roots = ['--config', directory.path('config'), '--state', directory.path('state')]
+  const terminal = openTerminal()
+  const up = main(['dev', 'up', '--scale', '0.001', '--snowflake', ...roots], terminal.io)
+  await expect.poll(() => terminal.stdout(), { timeout: 60_000, interval: 50 }).toContain('Ctrl-C stops them')
+  const block = /^and in connections.yaml\n((?: {2}.*\n)+)/m.exec(terminal.stdout())?.[1] ?? ''
+  appendFileSync(directory.path('config', 'connections.yaml'), block.replace(/^ {2}/gm, ''))
+  const loans = directory.path('config', 'integrations', 'loans.yaml')
+  writeFileSync(
+    loans,
+    readFileSync(loans, 'utf8')
+      .replace('connection: lake,', 'connection: lake_s3,')
+      .replace('{connection: duckdb, schema: loans,', '{connection: snowflake, schema: LOANS,'),
+  )
+  expect(await portage(['check', ...roots])).toMatchObject({ code: 0 })
+  expect(await portage(['run', 'loans', '--until-current', ...roots])).toMatchObject({ code: 0 })
+  const sql = 'select count(*), min(amount) from loans.loan'
+  const asked = await portage(['query', sql, '--connection', 'snowflake', '--format', 'csv', ...roots])
+  expect(asked.stdout).toMatch(/\n167,\d+\.\d\d\n/)
+  terminal.interrupt()
+  expect(await up).toBe(0)
+  const password = readFileSync(directory.path('state', 'dev', 'snowflake.password'), 'utf8').trim()
+  expect(password).toMatch(/^[\w-]{24}$/)
+  expect(statSync(directory.path('state', 'dev', 'snowflake.password')).mode & 0o777).toBe(0o600)
+  expect(terminal.stdout() + terminal.stderr()).not.toContain(password)
+}, 180_000)
+
+test('a Snowflake endpoint without one, and a port that is taken, are said', async () => {
+  expect(await portage(['dev', 'up', '--snowflake-port', '9441'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--snowflake-port: expected together with --snowflake'),
+  })
+  using directory = scratch()
+  await using _s3 = await startDevS3(directory.dir, undefined)
+  await using first = await startDevSnowflake(directory.dir, undefined)
+  using other = scratch()
+  await using _s3OfOther = await startDevS3(other.dir, undefined)
+  await expect(startDevSnowflake(other.dir, first.endpoint.port)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+})
 
 test('the endpoint keeps its keys and objects between starts, takes given keys, and its files are for their owner only', async () => {
   using directory = scratch()
