@@ -1,0 +1,220 @@
+/** Registrations on the endpoint: counted over many commits, proven, and what an administrator put on them. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TableName } from '../../../connectors/change.ts'
+import { ConnectorError } from '../../../connectors/errors.ts'
+import type { TableRegistration, Warehouse } from '../../../connectors/ports.ts'
+import { lakeRow } from '../../support/lake-files.ts'
+import { queryRows } from '../../support/query-rows.ts'
+import { EXPIRED, LOST_ANSWER, PROXY_PAGE, UNAVAILABLE } from '../../support/snowflake/faults.ts'
+import { LIVE } from '../../support/snowflake-account.ts'
+import { column, cut, ID, row, STATUS, schemaOf, warehouseTables } from '../../support/warehouse-tables.ts'
+import { type CountedClient, failingClient } from './failing-client.ts'
+import { type SnowflakeSubject, snowflakeSubject } from './warehouse-subject.ts'
+
+const signal = new AbortController().signal
+const LOAN = schemaOf([ID, STATUS])
+const WIDE = schemaOf([ID, STATUS, column(3, 'amount', { kind: 'decimal', precision: 12, scale: 2 })], { version: 2 })
+
+let subject: SnowflakeSubject
+beforeAll(async () => {
+  subject = await snowflakeSubject(['RAW'])
+})
+afterAll(() => subject[Symbol.asyncDispose]())
+
+const { table, file, request } = warehouseTables(() => subject)
+const base = (id: number, status: string) => lakeRow('r', cut(10), { id: BigInt(id), status })
+const change = (op: 'c' | 'u', position: number, id: number, status: string) =>
+  lakeRow(op, row(position), { id: BigInt(id), status })
+const counted = async (): Promise<{ readonly warehouse: Warehouse; readonly client: () => CountedClient }> => {
+  let client: CountedClient | undefined
+  const warehouse = await subject.wrapped((each) => {
+    client = failingClient(each, null)
+    return client
+  })
+  return {
+    warehouse,
+    client: () => {
+      if (client === undefined) throw new Error('no session was opened')
+      return client
+    },
+  }
+}
+const failure = async (promise: Promise<unknown>): Promise<ConnectorError> => {
+  const error = await promise.then(
+    () => null,
+    (reason: unknown) => reason,
+  )
+  if (!(error instanceof ConnectorError)) throw error
+  return error
+}
+
+test('statements over 100 commits of 20 tables: at most four for each that changed, nothing for the others', async () => {
+  const { warehouse, client } = await counted()
+  const small = schemaOf([ID])
+  const shapes = Array.from({ length: 20 }, (_, index) => ({ ...small, table: `public.t${index}` as TableName }))
+  let tables: TableRegistration[] = []
+  for (const [index, shape] of shapes.entries()) {
+    tables.push(
+      await table(`t${index}`, shape, {
+        base: [[lakeRow('r', cut(10), { id: 1n })]],
+        changes: [[lakeRow('c', row(11), { id: 2n })]],
+      }),
+    )
+  }
+  await warehouse.register(request(tables), signal)
+  const added = await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      file(shapes[index] ?? small, 'changes', [lakeRow('c', row(100 + index), { id: BigInt(100 + index) })]),
+    ),
+  )
+  let changedTables = 0
+  let before = client().ran.length
+  const overheads: number[] = []
+  for (let commit = 0; commit < 100; commit++) {
+    const changed = commit % 4
+    tables = tables.map((each, index) => {
+      if (index >= changed) return each
+      const fresh = added[(index + commit) % 20]
+      const has = each.changes.some(({ key }) => key === fresh?.key)
+      // A merge every now and then: files go as well as come.
+      if (fresh === undefined || has) return { ...each, changes: each.changes.slice(0, 1) }
+      return { ...each, changes: [...each.changes, fresh] }
+    })
+    await warehouse.register(request(tables), signal)
+    const ran = client()
+      .ran.slice(before)
+      .filter((sql) => sql !== 'BEGIN' && sql !== 'COMMIT')
+    before = client().ran.length
+    changedTables += changed
+    const own = ran.filter((sql) => /"T\d+__/.test(sql) && !sql.includes('PORTAGE__LOANS"'))
+    expect(own.length).toBeLessThanOrEqual(4 * changed)
+    overheads.push(ran.length - own.length)
+  }
+  expect(changedTables).toBe(150)
+  // One question before, and the ledger after; two questions more when something changed.
+  expect(Math.max(...overheads)).toBeLessThanOrEqual(4)
+  expect(overheads[0]).toBe(2)
+}, 120_000)
+
+describe('proof', () => {
+  test('a damaged file is named although every query succeeds, nothing of it is shown, and a repair heals what is right again', async () => {
+    const loan = await table('loan', LOAN, { base: [[base(1, 'a')]], changes: [[change('u', 11, 1, 'x')]] })
+    await subject.warehouse.register(request([loan]), signal)
+    const good = await file(LOAN, 'changes', [change('c', 12, 2, 'y')])
+    const bytes = (await subject.store.get(good.key)) ?? new Uint8Array()
+    const bad = `${good.key}.damaged.parquet`
+    await subject.store.putIfAbsent(
+      bad,
+      bytes.map((byte, index) => (index > 4 && index < 60 ? byte ^ 0xff : byte)),
+    )
+    const damaged = { ...good, key: bad, address: subject.store.address(bad) }
+    const error = await failure(subject.warehouse.register(request([{ ...loan, changes: [...loan.changes, damaged] }]), signal))
+    expect([error.code, error.message.includes(bad), error.message.includes('portage register loans --repair')]).toEqual([
+      'PROOF',
+      true,
+      true,
+    ])
+    expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | x'])
+    await subject.warehouse.register(request([{ ...loan, changes: [...loan.changes, good] }]), signal)
+    expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | x', '2 | y'])
+  })
+
+  test('NULLs that the commit does not know are named by column', async () => {
+    const loan = await table('loan', LOAN, { base: [[base(1, 'a')]] })
+    const wrong = await file(LOAN, 'changes', [change('c', 12, 2, 'y')])
+    const lying = { ...wrong, columns: { ...wrong.columns, status: { nulls: 1 } } }
+    const error = await failure(subject.warehouse.register(request([{ ...loan, changes: [lying] }]), signal))
+    expect([error.code, error.message.includes('"status"'), error.message.includes(wrong.key)]).toEqual(['PROOF', true, true])
+  })
+
+  test('files that somebody took out of a table come back with a repair', async () => {
+    const loan = await table('loan', LOAN, { base: [[base(1, 'a')]], changes: [[change('c', 12, 2, 'y')]] })
+    const now = request([loan])
+    await subject.warehouse.register(now, signal)
+    const relative = loan.changes[0]?.key.split('/changes/')[1] ?? ''
+    await subject.account.rows(`ALTER EXTERNAL TABLE "RAW"."LOAN__CHANGES_${now.commit}" REMOVE FILES ('${relative}')`)
+    expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | a'])
+    const outcome = await subject.warehouse.register(now, signal)
+    expect([outcome.filesAdded, outcome.filesRemoved]).toEqual([1, 0])
+    expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | a', '2 | y'])
+  })
+})
+
+describe('what an administrator put on a relation', () => {
+  test('grants stay; a policy is refused to be lost, and carried over with consent', async () => {
+    const loan = await table('loan', LOAN, { base: [[base(1, 'a')]] })
+    await subject.account.rows('CREATE ROLE IF NOT EXISTS READER')
+    const granting = await subject.wrapped((client) => client, { grants: ['READER'] })
+    await granting.register(request([loan]), signal)
+    await subject.account.rows(`CREATE MASKING POLICY RAW.HIDE AS (v VARCHAR) RETURNS VARCHAR -> 'hidden'`)
+    await subject.account.rows('ALTER VIEW RAW.LOAN MODIFY COLUMN STATUS SET MASKING POLICY RAW.HIDE')
+    expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | hidden'])
+    // Rows come and go without a word to the view.
+    const more = { ...loan, changes: [await file(LOAN, 'changes', [change('c', 12, 2, 'y')])] }
+    await granting.register(request([more]), signal)
+    expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | hidden', '2 | hidden'])
+    const wide = request([{ ...more, schema: WIDE }])
+    const error = await failure(granting.register(wide, signal))
+    expect([error.code, error.message.includes('"HIDE"'), error.message.includes('replace: true')]).toEqual([
+      'CONFIGURATION',
+      true,
+      true,
+    ])
+    const consenting = await subject.wrapped((client) => client, { grants: ['READER'], replace: true })
+    await consenting.register(wide, signal)
+    expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | hidden | ␀', '2 | hidden | ␀'])
+    const grants = await subject.account.rows('SHOW GRANTS ON VIEW RAW.LOAN')
+    expect(grants.some((cells) => cells.includes('SELECT') && cells.includes('READER'))).toBe(true)
+    await consenting.remove({ integration: 'loans', schema: 'raw', dryRun: false }, signal)
+  })
+
+  test('a view that is not ours is not replaced', async () => {
+    await subject.account.rows('CREATE SCHEMA IF NOT EXISTS RAW')
+    await subject.account.rows('CREATE VIEW RAW.MINE AS SELECT 1 AS A')
+    const mine = await table('mine', LOAN, { base: [[base(1, 'a')]] })
+    const error = await failure(subject.warehouse.register(request([mine]), signal))
+    expect([error.code, error.message.includes('"MINE"')]).toEqual(['CONFIGURATION', true])
+    expect(await queryRows(subject.warehouse, 'select * from raw.mine')).toEqual(['1'])
+  })
+})
+
+const ENDPOINT_ONLY = LIVE ? [] : ['the endpoint']
+
+describe.each(ENDPOINT_ONLY)('faults of %s', () => {
+  test.each([
+    ['a 503', UNAVAILABLE],
+    ['a lost answer', LOST_ANSWER],
+    ['an expired session', EXPIRED],
+    ['a session that is gone', { kind: 'session-gone', when: 'before' }],
+    ['a reset', { kind: 'reset', when: 'before' }],
+    ['a page of a proxy', PROXY_PAGE],
+    ['a slow answer', { kind: 'slow', bytesPerSecond: 200_000 }],
+  ] as const)(
+    '%s at every seventh statement of a registration',
+    async (_name, effect) => {
+      const { endpoint } = subject.account
+      const loan = await table('loan', LOAN, { base: [[base(1, 'a')]], changes: [[change('c', 11, 2, 'b')]] })
+      for (let nth = 2; nth <= 30; nth += 7) endpoint?.arm({ request: 'query', nth, effect })
+      const next = request([loan])
+      // As a run would: what may pass is tried again.
+      for (let attempt = 1; ; attempt++) {
+        const error = await subject.warehouse.register(next, signal).then(
+          () => null,
+          (reason: unknown) => reason,
+        )
+        if (error === null) break
+        expect(error).toMatchObject({ recovery: 'retry' })
+        expect(attempt).toBeLessThan(30)
+      }
+      endpoint?.clearFaults()
+      expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | a', '2 | b'])
+    },
+    120_000,
+  )
+})
+
+test('removal leaves nothing, and drops the ledger last', async () => {
+  const said = await subject.warehouse.remove({ integration: 'loans', schema: 'raw', dryRun: false }, signal)
+  expect(said.at(-1)).toBe('DROP VIEW IF EXISTS "RAW"."PORTAGE__LOANS"')
+  expect(await subject.account.rows('SHOW EXTERNAL TABLES IN SCHEMA RAW')).toEqual([])
+})
