@@ -62,7 +62,7 @@ export async function openSqlEngine(options: SqlEngineOptions): Promise<LocalSql
     account,
     duck,
     buckets,
-    files: openExternalFiles(openCopies(join(options.directory, 'copies')), buckets),
+    files: openExternalFiles(openCopies(join(options.directory, 'copies')), buckets, duck),
     now,
     directory: unloads,
     unloadFaults,

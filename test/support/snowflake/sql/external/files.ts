@@ -3,15 +3,15 @@
 import { SqlError } from '../../engine.ts'
 import { quoted } from '../bind/value.ts'
 import type { ExternalTable, FormatOptions, Stage } from '../catalogue/objects.ts'
-import type { DuckConnection } from '../duck.ts'
+import type { Duck, DuckConnection } from '../duck.ts'
 import type { Bucket, StoredObject } from '../stage/bucket.ts'
 import type { Buckets } from '../stage/buckets.ts'
 import { keyPrefix } from '../stage/buckets.ts'
 import { type Copies, keyStart } from '../stage/copies.ts'
-import { loadOrc } from './orc-file.ts'
+import { loadOrc, rowsPath } from './orc-file.ts'
 import { type FileShape, parquetShape } from './parquet-file.ts'
 import type { FileRegistry } from './registry.ts'
-import { type FileGroup, parquetGroup } from './scan.ts'
+import { type FileGroup, orcGroup, parquetGroup } from './scan.ts'
 
 export interface ExternalFiles {
   /** Groups of the registry's files that can be read; others are skipped without a word, as Snowflake does. */
@@ -37,25 +37,24 @@ const AT_ONCE = 8
 
 type Ready =
   | { readonly kind: 'parquet'; readonly path: string; readonly shape: FileShape }
-  | { readonly kind: 'orc'; readonly table: string; readonly key: string }
+  | { readonly kind: 'orc'; readonly path: string }
 
-export function openExternalFiles(copies: Copies, buckets: Buckets): ExternalFiles {
+export function openExternalFiles(copies: Copies, buckets: Buckets, duck: Duck): ExternalFiles {
   /** What is known of a content, by its local path and how it is read; null = unreadable. */
   const looked = new Map<string, Ready | null>()
 
   /** Looks at files that nobody looked at yet: their footers one by one, their pages all together. */
   const look = async (
-    files: ReadonlyMap<string, { readonly path: string; readonly key: string }>,
+    files: ReadonlyMap<string, string>,
     format: FormatOptions,
     connection: DuckConnection,
     signal: AbortSignal,
   ): Promise<void> => {
     const shapes: { readonly name: string; readonly path: string; readonly shape: FileShape }[] = []
-    for (const [name, { path, key }] of files) {
+    for (const [name, path] of files) {
       if (looked.has(name)) continue
       if (format.type === 'ORC') {
-        const table = await loadOrc(path, format, connection, signal)
-        looked.set(name, table === null ? null : { kind: 'orc', table, key })
+        looked.set(name, (await loadOrc(path, format, duck, signal)) ? { kind: 'orc', path: rowsPath(path, format) } : null)
         continue
       }
       const shape = await parquetShape(path, format)
@@ -89,28 +88,28 @@ export function openExternalFiles(copies: Copies, buckets: Buckets): ExternalFil
     }
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, objects.length) }, worker))
     const nameOf = (path: string): string => `${path}\n${JSON.stringify(format)}`
-    const present = [...objects.entries()].flatMap(([index, { key, partition }]) => {
+    const present = [...objects.entries()].flatMap(([index, { partition }]) => {
       const path = paths.get(index)
-      return path ? [{ path, key, partition }] : []
+      return path ? [{ path, partition }] : []
     })
-    await look(new Map(present.map(({ path, key }) => [nameOf(path), { path, key }])), format, connection, signal)
+    await look(new Map(present.map(({ path }) => [nameOf(path), path])), format, connection, signal)
     const found = present.flatMap(({ path, partition }) => {
       const ready = looked.get(nameOf(path))
       return ready ? [{ ready, partition }] : []
     })
     const alike = Map.groupBy(found, ({ ready, partition }) =>
-      JSON.stringify([ready.kind === 'parquet' ? ready.shape.shape : ready.table, partition === null ? null : [...partition]]),
+      JSON.stringify([ready.kind === 'parquet' ? ready.shape.shape : 'orc', partition === null ? null : [...partition]]),
     )
     return [...alike.values()].flatMap((files): readonly FileGroup[] => {
       const [first] = files
       if (first === undefined) return []
-      if (first.ready.kind === 'orc') {
-        return [
-          { source: `${first.ready.table} f`, row: { kind: 'json' }, key: quoted(first.ready.key), partition: first.partition },
-        ]
-      }
-      const own = files.flatMap(({ ready }) => (ready.kind === 'parquet' ? [ready.path] : []))
-      return [parquetGroup(own, first.ready.shape.fields, keyStart(copies.directory), first.partition)]
+      const paths = files.map(({ ready }) => ready.path)
+      const start = keyStart(copies.directory)
+      return [
+        first.ready.kind === 'orc'
+          ? orcGroup(paths, start, first.partition)
+          : parquetGroup(paths, first.ready.shape.fields, start, first.partition),
+      ]
     })
   }
 

@@ -2,39 +2,42 @@
  * An ORC file as rows of JSON: binary as hex text, maps as arrays of {key, value}, unions as {tag, value}, nested keys in the file's case.
  * Read by Portage's own reader. I/O.
  */
+import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { type Data, DataType, type RecordBatch, TimeUnit } from 'apache-arrow'
 import { openOrc } from '../../../../../integrations/land/orc/orc-file.ts'
+import { quoted } from '../bind/value.ts'
 import type { FormatOptions } from '../catalogue/objects.ts'
-import type { DuckConnection } from '../duck.ts'
+import type { Duck, DuckConnection } from '../duck.ts'
 import { MARKS } from './file-node.ts'
 
-let loaded = 0
+/** The file of a copy's rows as the format reads them; its path is longer than the copy's by `ROWS_SUFFIX`. */
+export const rowsPath = (path: string, format: FormatOptions): string =>
+  `${path}.${createHash('sha256').update(JSON.stringify(format)).digest('hex').slice(0, 8)}.rows`
 
-/** Loads the file into a table of `file_row_number` and `v`; null when the file cannot be read. */
-export async function loadOrc(
-  path: string,
-  format: FormatOptions,
-  connection: DuckConnection,
-  signal: AbortSignal,
-): Promise<string | null> {
-  loaded += 1
-  const table = `orc_${loaded}`
-  await connection.run(`CREATE TABLE ${table}(file_row_number BIGINT, v VARCHAR)`, signal)
+export const ROWS_SUFFIX = '.00000000.rows'.length
+
+/**
+ * Writes the file's rows as a Parquet file with the one column `v` beside the copy; false when the file cannot be read. No table of the
+ * database: a transaction that is open would not see it.
+ */
+export async function loadOrc(path: string, format: FormatOptions, duck: Duck, signal: AbortSignal): Promise<boolean> {
+  using connection = await duck.connect()
+  await connection.run('CREATE TEMP TABLE orc_rows(v VARCHAR)', signal)
   // A timestamp that microseconds cannot hold is read in nanoseconds.
   for (const timestamps of ['micros', 'nanos'] as const) {
-    await connection.run(`DELETE FROM ${table}`, signal)
-    if (await append(path, table, { timestamps, format }, connection, signal)) return table
+    await connection.run('DELETE FROM orc_rows', signal)
+    if (!(await append(path, { timestamps, format }, connection, signal))) continue
+    await connection.run(`COPY orc_rows TO ${quoted(rowsPath(path, format))} (FORMAT PARQUET)`, signal)
+    return true
   }
-  await connection.run(`DROP TABLE ${table}`, signal)
-  return null
+  return false
 }
 
 type Reading = { readonly timestamps: 'micros' | 'nanos'; readonly format: FormatOptions }
 
 async function append(
   path: string,
-  table: string,
   { timestamps, format }: Reading,
   connection: DuckConnection,
   signal: AbortSignal,
@@ -46,17 +49,14 @@ async function append(
     await file.read(bytes, 0, bytes.length, start)
     return bytes
   }
-  const appender = await connection.raw.createAppender(table)
+  const appender = await connection.raw.createAppender('orc_rows')
   try {
     const orc = await openOrc(readRange, size)
-    let number = 0n
     for await (const batch of orc.read({ timestamps })) {
       signal.throwIfAborted()
       for (const line of rowsOf(batch, format)) {
-        appender.appendBigInt(number)
         appender.appendVarchar(line)
         appender.endRow()
-        number += 1n
       }
     }
     appender.flushSync()

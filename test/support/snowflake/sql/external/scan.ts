@@ -9,6 +9,7 @@ import { qualifiedName } from '../catalogue/objects.ts'
 import { duckType, number, type SqlType, text, VARIANT } from '../types.ts'
 import type { FileField, FileNode } from './file-node.ts'
 import { nodeJson } from './file-node.ts'
+import { ROWS_SUFFIX } from './orc-file.ts'
 
 /** Files of one shape, at one set of user-specified partition values. */
 export type FileGroup = {
@@ -27,16 +28,26 @@ export function parquetGroup(
   keyStart: number,
   partition: FileGroup['partition'],
 ): FileGroup {
-  const list = paths.map(quoted).join(', ')
-  const plain = paths.every((path) => !path.slice(keyStart).includes('%'))
-  const key = `substr(f.__file, ${keyStart + 1})`
   return {
-    source: `read_parquet([${list}], filename = '__file', file_row_number = true, hive_partitioning = false, union_by_name = false) f`,
+    source: readParquet(paths),
     row: { kind: 'object', fields },
-    key: plain ? key : `url_decode(${key})`,
+    key: keySql(paths, `substr(f.__file, ${keyStart + 1})`, keyStart),
     partition,
   }
 }
+
+/** The same of rows that were ORC. */
+export function orcGroup(paths: readonly string[], keyStart: number, partition: FileGroup['partition']): FileGroup {
+  const key = `substr(f.__file, ${keyStart + 1}, length(f.__file) - ${keyStart + ROWS_SUFFIX})`
+  return { source: readParquet(paths), row: { kind: 'json' }, key: keySql(paths, key, keyStart), partition }
+}
+
+const readParquet = (paths: readonly string[]): string =>
+  `read_parquet([${paths.map(quoted).join(', ')}], filename = '__file', file_row_number = true, hive_partitioning = false, union_by_name = false) f`
+
+/** Paths hold keys with escapes where a character needs one. */
+const keySql = (paths: readonly string[], sql: string, keyStart: number): string =>
+  paths.every((path) => !path.slice(keyStart).includes('%')) ? sql : `url_decode(${sql})`
 
 export const PSEUDO_COLUMNS = ['METADATA$FILENAME', 'METADATA$FILE_ROW_NUMBER'] as const
 
