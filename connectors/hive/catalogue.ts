@@ -107,7 +107,13 @@ export async function describedColumns(
     const called = column?.trim() ?? ''
     // What follows is about partitions.
     if (called === '' || called.startsWith('# ')) break
-    columns.push({ name: called, type: (type ?? '').trim().toUpperCase() })
+    columns.push({ name: unescaped(called, client.dialect), type: (type ?? '').trim().toUpperCase() })
   }
   return columns
+}
+
+/** Hive prints quotes, backslashes and line ends of a name escaped. */
+function unescaped(name: string, dialect: HiveClient['dialect']): string {
+  if (dialect !== 'hive') return name
+  return name.replaceAll(/\\(.)/g, (_, letter: string) => ({ n: '\n', r: '\r', t: '\t' })[letter] ?? letter)
 }

@@ -133,7 +133,7 @@ export function projectedTables({ tables }: RegisterRequest): readonly Projected
   return tables.map((table) => {
     const { projected } = table
     if (projected === undefined) throw new TypeError(`table "${table.table}" comes without a projection`)
-    return { ...table, projected }
+    return { ...table, schema: projected.schema, projected }
   })
 }
 

@@ -18,8 +18,8 @@ export const historyName = (relation: string): string => `${relation}_changes`
 export const viewsOf = (relation: string): readonly string[] => [relation, historyName(relation)].map(folded)
 
 const RELATION = /^[A-Za-z0-9_]+$/
-/** `.` and `:` stand for fields of a struct, `,` separates columns in the metastore. */
-const COLUMN = /^[^.:,]*$/
+/** Hive's parser refuses the two in the name of a column, whatever the quotes. */
+const COLUMN = /^[^.:]*$/
 const OWN = /^portage_(?:files|ledger)__/
 
 /** Throws `SCHEMA` for names that the metastore cannot hold, `CONFIGURATION` for a database of such a name. */
@@ -49,6 +49,6 @@ function refuseColumns({ table, columns }: TableSchema): void {
   if (wrong === undefined) return
   throw new ConnectorError(
     'SCHEMA',
-    `Column "${wrong.name}" of "${table}" cannot be in a Hive metastore: expected a name without . : and ,. Give it another with "columns: {${table}.${wrong.name}: {rename: …}}"`,
+    `Column "${wrong.name}" of "${table}" cannot be in a Hive metastore: expected a name without . and :. Give it another with "columns: {${table}.${wrong.name}: {rename: …}}"`,
   )
 }

@@ -17,11 +17,17 @@ export type RelationShape = Pick<TableRegistration, 'schema' | 'boundary' | 'bas
   readonly renewed?: { readonly boundary: Position }
 }
 
-export function relationSql(table: RelationShape, dialect: Dialect, scans: TableScans): RelationSql {
+export function relationSql(table: RelationShape, dialect: Dialect, given: TableScans): RelationSql {
   const names = naming(table.schema, dialect)
+  const { renewed } = given
+  const scans: TableScans = {
+    base: unbroken(given.base),
+    changes: unbroken(given.changes),
+    ...(renewed === undefined ? {} : { renewed: { base: unbroken(renewed.base), changes: unbroken(renewed.changes) } }),
+  }
   return {
-    current: newestBaseSql(table, names, scans),
-    changes: historySql(table, names, scans),
+    current: broken(newestBaseSql(table, names, scans)),
+    changes: broken(historySql(table, names, scans)),
     columns: relationColumns(table.schema).map(({ name }) => name),
     types: new Map(relationColumns(table.schema).map(({ column, name }) => [name, column.type])),
     comments: comments(table.schema),
@@ -46,8 +52,18 @@ function comments(schema: TableSchema): ReadonlyMap<string, string> {
 
 type Naming = ReturnType<typeof naming>
 
-function naming(schema: TableSchema, dialect: Dialect) {
-  const quote = (name: string) => quoteName(dialect, name)
+/** Stands for a line end that belongs to a name or a literal, where indentation must not reach; no text of a source can hold it. */
+const LINE_END = '\ud800'
+const unbroken = (sql: string): string => sql.replaceAll('\n', LINE_END)
+const broken = (sql: string): string => sql.replaceAll(LINE_END, '\n')
+
+function naming(schema: TableSchema, given: Dialect) {
+  const dialect: Dialect = {
+    ...given,
+    literal: (text, type) => unbroken(given.literal(text, type)),
+    column: (physical, type) => unbroken(given.column(physical, type)),
+  }
+  const quote = (name: string) => unbroken(quoteName(dialect, name))
   const [op, position, committed, unchanged] = ['_op', '_position', '_source_committed_at', '_unchanged'].map(quote) as [
     string,
     string,

@@ -1,5 +1,5 @@
 /** Makes a request showable for an engine that reads directories: writes what it lacks, says what there is. I/O through the store. */
-import type { TableName } from '../../../connectors/change.ts'
+import type { TableName, TableSchema } from '../../../connectors/change.ts'
 import { ConnectorError } from '../../../connectors/errors.ts'
 import type {
   ObjectStore,
@@ -68,13 +68,14 @@ async function projectTable(
   signal: AbortSignal,
 ): Promise<{ readonly state: TableState; readonly projected: TableProjection }> {
   const { format, place, store } = options
+  const stored = storedSchema(table.schema)
   const planned = (startOver: PlanOptions['startOver']) =>
-    planProjection(table, old, { commit: request.commit, format, startOver })
+    planProjection({ ...table, schema: stored }, old, { commit: request.commit, format, startOver })
   let plan = planned(options.repair ? 'everything' : 'nothing')
-  let state = await carryOut(plan, { table, request, options }, signal)
+  let state = await carryOut(plan, { table, stored, request, options }, signal)
   if (!request.dryRun && !adds(plan, state)) {
     plan = planned(options.repair ? 'everything' : 'changes')
-    state = await carryOut(plan, { table, request, options }, signal)
+    state = await carryOut(plan, { table, stored, request, options }, signal)
     if (!adds(plan, state)) throw miscounted(table.table, plan, state)
   }
   const directories = [
@@ -88,7 +89,10 @@ async function projectTable(
   function shownDirectory(part: ProjectedDirectory['part'], { name, files, rows }: Written): ProjectedDirectory {
     return { part, name, files, rows, address: store.address(directoryKey(place, table.table, name)) }
   }
-  return { state, projected: { format, generation: plan.generation, address, directories, state: encodeState(state) } }
+  return {
+    state,
+    projected: { format, generation: plan.generation, schema: stored, address, directories, state: encodeState(state) },
+  }
 }
 
 /** Whether the directories of changes hold as many rows as the log says. */
@@ -98,7 +102,7 @@ function adds({ changeRows }: ProjectionPlan, { changes }: TableState): boolean 
 
 async function carryOut(
   plan: ProjectionPlan,
-  { table, request, options }: Omit<Projecting, 'old'>,
+  { table, stored, request, options }: Omit<Projecting, 'old'> & { readonly stored: TableSchema },
   signal: AbortSignal,
 ): Promise<TableState> {
   const { store, place, compression, targetFileBytes } = options
@@ -120,12 +124,13 @@ async function carryOut(
         compression,
         targetFileBytes,
         schema,
+        stored,
         key: directoryKey(place, table.table, name),
         files,
         after,
         before,
         metadata,
-        unstated: masked(schema),
+        unstated: masked(stored),
       },
       signal,
     )
@@ -148,13 +153,30 @@ async function carryOut(
     id: shortHash([schema.id]),
     format: options.format,
     generation: plan.generation,
-    columns: schema.columns.length,
-    shape: shapeOf(schema, schema.columns.length),
+    columns: stored.columns.length,
+    shape: shapeOf(stored, stored.columns.length),
     base,
     renewed,
     changes,
     changesOf: changesHash(table),
   }
+}
+
+/** Column names that the metastore takes: others are written as `_`. Names of lake files never change, so neither do these. */
+function storedSchema(schema: TableSchema): TableSchema {
+  const taken = new Set(schema.columns.map(({ physical }) => physical))
+  const names = new Map<string, string>()
+  for (const { physical } of schema.columns) {
+    if (!/[.:]/.test(physical)) continue
+    let name = physical.replaceAll(/[.:]/g, '_')
+    while (taken.has(name)) name += '_'
+    taken.add(name)
+    names.set(physical, name)
+  }
+  const named = (physical: string): string => names.get(physical) ?? physical
+  if (names.size === 0) return schema
+  const columns = schema.columns.map((column) => ({ ...column, physical: named(column.physical) }))
+  return { ...schema, columns, key: schema.key.map(named) }
 }
 
 /** Columns whose values must leave no trace in statistics. */

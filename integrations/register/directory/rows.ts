@@ -12,6 +12,8 @@ import { storedGroups } from '../../read/stored-groups.ts'
 export type RowsRequest = {
   readonly store: Pick<ObjectStore, 'get'>
   readonly schema: TableSchema
+  /** The same columns under the names that they are written with. */
+  readonly stored: TableSchema
   readonly files: readonly RegisteredFile[]
   /** Only rows above `after` and below `before`; null: no such limit. */
   readonly after: Position | null
@@ -39,8 +41,8 @@ export const directorySchema = (schema: TableSchema): Schema => fileSchema(schem
  * when a file is not what the commit says.
  */
 export async function* directoryRows(request: RowsRequest, signal: AbortSignal): AsyncGenerator<PlacedRows> {
-  const { store, schema, files, after, before } = request
-  const target = directorySchema(schema)
+  const { store, schema, stored, files, after, before } = request
+  const target = directorySchema(stored)
   const columns = [
     ...METADATA_COLUMNS.map((name) => ({ name: name as string, type: METADATA_TYPES[name] })),
     ...schema.columns.map(({ physical, type }) => ({ name: physical, type })),

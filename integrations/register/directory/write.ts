@@ -13,6 +13,8 @@ export type DirectoryOptions = {
   readonly compression: FileWriterOptions['compression']
   readonly targetFileBytes: number
   readonly schema: TableSchema
+  /** The same columns under the names that they are written with. */
+  readonly stored: TableSchema
   /** Of the directory, without the slash at its end. */
   readonly key: string
   readonly files: readonly RegisteredFile[]
@@ -34,7 +36,7 @@ type OpenFile = { readonly writer: FileWriter; readonly object: ObjectWriter | n
  * `PROOF` when a file of the lake is not what the commit says.
  */
 export async function writeDirectory(options: DirectoryOptions, signal: AbortSignal): Promise<DirectoryOutcome> {
-  const { store, format, schema, key } = options
+  const { store, format, schema, stored, key } = options
   const fileRows = rowsPerFile(options)
   const there = new Set<string>()
   for await (const object of store.list(`${key}/`, { signal })) there.add(object.key)
@@ -46,7 +48,7 @@ export async function writeDirectory(options: DirectoryOptions, signal: AbortSig
     const object = there.has(name) ? null : await store.openWriter(name, signal)
     const sink = object ?? { write: async () => {} }
     const { compression, metadata, unstated } = options
-    const writer = format.createWriter({ schema: directorySchema(schema), sink, compression, metadata, unstated })
+    const writer = format.createWriter({ schema: directorySchema(stored), sink, compression, metadata, unstated })
     files += 1
     return { writer, object }
   }

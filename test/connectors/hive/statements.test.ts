@@ -128,6 +128,34 @@ describe.each(['hive', 'spark'] as const)('statements for %s', (dialect) => {
     expect(PARSERS[dialect].validate(`${sql};`)).toEqual([])
   })
 
+  test('columns of any name are shown; what the metastore takes in none is written under another, or refused', async () => {
+    await using metastore = openMetastore(dialect)
+    using place = scratch()
+    const store = await openFilesystemStore(place.dir, quietEnvironment())
+    const settings = { dialect, host: 'localhost', port: 10_000, s3_scheme: 's3a', proof: true } as const
+    const warehouse = projected(hiveWarehouse(metastore, settings), store, 'parquet')
+    const subject: WarehouseSubject = { warehouse, store, reopen: async () => warehouse, [Symbol.asyncDispose]: async () => {} }
+    const { table, request } = warehouseTables(() => subject)
+    const plain = { kind: 'utf8', format: 'text' } as const
+    const names = ['a`b', "a'b", 'größe', 'select', 'a,b\\', 'two\nlines']
+    const odd = [column(2, 'dotted', plain, { physical: 'a.b:c' }), column(3, 'a_b_c', plain)]
+    const columns = [ID, ...odd, ...names.map((name, index) => column(index + 4, name, plain))]
+    const values = Object.fromEntries(columns.slice(1).map(({ physical }, index) => [physical, `v${index}`]))
+    const loan = await table('loan', schemaOf(columns, { key: ['id', 'a.b:c'] }), {
+      base: [[lakeRow('r', cut(10), { id: 1n, ...values })]],
+    })
+    await warehouse.register(request([loan]), signal)
+    const row = columns.slice(1).map((_, index) => `v${index}`)
+    expect(await queryRows(warehouse, 'select * from raw.loan')).toEqual([['1', ...row].join(' | ')])
+    const dotted = { ...loan, schema: schemaOf([ID, column(2, 'a.b', plain)]) }
+    await expect(warehouse.register(request([dotted]), signal)).rejects.toMatchObject({
+      code: 'SCHEMA',
+      message: expect.stringContaining('public.loan.a.b: {rename: …}') as string,
+    })
+    await expect(warehouse.register(request([{ ...loan, relation: 'a-b' }]), signal)).rejects.toMatchObject({ code: 'SCHEMA' })
+    await expect(warehouse.register(request([loan], { schema: 'a.b' }), signal)).rejects.toMatchObject({ code: 'CONFIGURATION' })
+  })
+
   test('a text of any characters is one literal of printable ASCII', () => {
     const every = Array.from({ length: 0x300 }, (_, index) => String.fromCharCode(index)).join('')
     expect(text(every)).toMatch(/^'[ -~]*'$/)

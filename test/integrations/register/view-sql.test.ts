@@ -91,3 +91,20 @@ test('names are quoted with the quote doubled, and texts of Portage hold nothing
   expect(quoteOwnText(cut(1))).toBe("'0001-0000000000000001-00000000'")
   expect(() => quoteOwnText("' or 1=1")).toThrow(RangeError)
 })
+
+test.each([
+  ['duckdb', DUCKDB_DIALECT],
+  ['spark', DIALECTS.spark],
+] as const)('line ends of names and literals stay as they are for %s', (_, dialect) => {
+  const text = 'two\nlines'
+  const columns = LOAN.columns.map((column) =>
+    column.initial === undefined ? column : { ...column, name: text, initial: { before: cut(7), text } },
+  )
+  const scans = { base: `(select ${quoteName(dialect, text)})`, changes: 'c' }
+  const shape = { schema: { ...LOAN, columns }, boundary: cut(5), baseThrough: cut(5) }
+  for (const sql of Object.values(relationSql(shape, dialect, scans)).filter((each) => typeof each === 'string')) {
+    expect(sql).toContain(dialect.literal(text, { kind: 'utf8', format: 'text' }))
+    expect(sql.split(quoteName(dialect, text)).length).toBeGreaterThan(2)
+    expect(sql).not.toContain('two\n ')
+  }
+})
