@@ -101,11 +101,13 @@ test('the packed package runs where it is installed', async () => {
       'bin/portage.mjs',
       'dist/orchestration/cli.js',
       'dist/test/support/s3/endpoint.js',
+      'dist/test/support/snowflake/endpoint.js',
     ]),
   )
   expect(paths.filter((path) => path.endsWith('.ts') || path.startsWith('test/'))).toEqual([])
-  // Of the test support the S3 endpoint of "portage dev up", and nothing else.
-  expect(paths.filter((path) => path.startsWith('dist/test/') && !path.startsWith('dist/test/support/s3/'))).toEqual([])
+  // Of the test support the endpoints of "portage dev up", and nothing else.
+  const shipped = /^dist\/test\/support\/(s3|snowflake)\//
+  expect(paths.filter((path) => path.startsWith('dist/test/') && !shipped.test(path))).toEqual([])
 
   const elsewhere = join(dir, 'elsewhere')
   await mkdir(elsewhere)
@@ -118,12 +120,17 @@ test('the packed package runs where it is installed', async () => {
   const help = await run(process.execPath, [portage, '--help'], { cwd: elsewhere, env })
   expect(help.stdout).toContain('portage')
   await expect(run(process.execPath, [portage, 'status'], { cwd: elsewhere, env })).rejects.toMatchObject({ code: 2 })
+  const dev = join(elsewhere, 'node_modules', 'portage-lakehouse', 'dist', 'orchestration', 'dev')
   const script = `
-    import { startDevS3 } from '${join(elsewhere, 'node_modules', 'portage-lakehouse', 'dist', 'orchestration', 'dev', 's3.js')}'
+    import { startDevS3 } from '${join(dev, 's3.js')}'
+    import { startDevSnowflake } from '${join(dev, 'snowflake.js')}'
     await using s3 = await startDevS3('state', undefined)
     console.log((await fetch(s3.url + '/lake')).status)
+    await using snowflake = await startDevSnowflake('state', undefined)
+    await snowflake.asAdministrator('select count(*) from information_schema.tables')
+    console.log((await fetch(snowflake.url)).status)
   `
   const endpoint = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: elsewhere, env })
-  expect(endpoint.stdout).toBe('403\n')
+  expect(endpoint.stdout).toBe('403\n404\n')
   expect(Number(REQUIRED_NODE.split('.')[0])).toBe(24)
 })
