@@ -58,6 +58,7 @@ export function lex(text: string): readonly Token[] {
       return tokens
     }
     const character = text.charAt(at)
+    if (text.startsWith('/*', at)) fail()
     const word = take(WORD)
     if (word !== null) add('word', word.toUpperCase(), word.length)
     else if (character === '"') {

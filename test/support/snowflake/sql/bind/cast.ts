@@ -34,8 +34,7 @@ export function castTo(value: Bound, target: SqlType, context: CastContext): Bou
   if (isSemi(value.type)) return castVariant(value, target, context)
   const sql = scalarCast(value, target, context)
   if (sql === null) throw incompatibleTypes(typeText(value.type), typeText(target), context.at)
-  const done = context.attempt ? `TRY(${sql})` : sql
-  return { sql: done, type: target, nullable: value.nullable || context.attempt === true, ...constantOf(value, target) }
+  return { sql, type: target, nullable: value.nullable || context.attempt === true, ...constantOf(value, target) }
 }
 
 /** Text that stays text keeps being a literal. */
@@ -66,7 +65,7 @@ function castNode(value: Bound, node: NonNullable<Bound['node']>, target: SqlTyp
   }
   const sql = scalarCast(plain, target, context)
   if (sql === null) return refusedAtRun(value.sql, typeText(type), target)
-  return bound(context.attempt ? `TRY(${sql})` : sql, target)
+  return bound(sql, target)
 }
 
 /** What only fails for a row that has a value: the statement itself is right. */
@@ -88,9 +87,10 @@ function castVariant(value: Bound, target: SqlType, context: CastContext): Bound
 }
 
 /** DuckDB's text of a cast between scalar types; null when there is none. */
-function scalarCast(value: Bound, target: SqlType, { formats }: CastContext): string | null {
+function scalarCast(value: Bound, target: SqlType, { formats, attempt = false }: CastContext): string | null {
   const from = value.type
-  const plain = `CAST(${value.sql} AS ${duckType(target)})`
+  const plain = `${attempt ? 'TRY_CAST' : 'CAST'}(${value.sql} AS ${duckType(target)})`
+  const macro = attempt ? 'sf_try_' : 'sf_'
   switch (target.kind) {
     case 'number':
       if (from.kind === 'boolean') return `CAST(CAST(${value.sql} AS INTEGER) AS ${duckType(target)})`
@@ -98,22 +98,22 @@ function scalarCast(value: Bound, target: SqlType, { formats }: CastContext): st
     case 'float':
       return from.kind === 'number' || from.kind === 'float' || from.kind === 'text' || from.kind === 'boolean' ? plain : null
     case 'text':
-      return textCast(value, target.length, formats)
+      return textCast(value, target.length, formats, macro)
     case 'boolean':
-      if (from.kind === 'text') return `sf_text_boolean(${value.sql})`
+      if (from.kind === 'text') return `${macro}text_boolean(${value.sql})`
       if (from.kind === 'number' || from.kind === 'float') return `(${value.sql} <> 0)`
       return from.kind === 'boolean' ? value.sql : null
     case 'date':
-      if (from.kind === 'text') return `sf_text_date(${value.sql})`
+      if (from.kind === 'text') return `${macro}text_date(${value.sql})`
       return from.kind === 'date' || isTimestamp(from) ? plain : null
     case 'time':
       return from.kind === 'text' || from.kind === 'time' || isTimestamp(from) ? plain : null
     case 'timestamp_ntz':
     case 'timestamp_ltz':
     case 'timestamp_tz':
-      return timestampCast(value, target.scale)
+      return timestampCast(value, target.scale, macro)
     case 'binary':
-      if (from.kind === 'text') return `sf_text_binary(${value.sql})`
+      if (from.kind === 'text') return `${macro}text_binary(${value.sql})`
       return from.kind === 'binary' ? value.sql : null
     case 'variant':
     case 'object':
@@ -125,11 +125,11 @@ function scalarCast(value: Bound, target: SqlType, { formats }: CastContext): st
   }
 }
 
-function timestampCast(value: Bound, scale: number): string | null {
+function timestampCast(value: Bound, scale: number, macro: string): string | null {
   const { kind } = value.type
   const whole =
     kind === 'text'
-      ? `sf_text_timestamp(${value.sql})`
+      ? `${macro}text_timestamp(${value.sql})`
       : kind === 'number' && value.type.scale === 0
         ? `sf_auto_timestamp(${value.sql})`
         : kind === 'date' || isTimestamp(value.type)
@@ -142,9 +142,9 @@ function timestampCast(value: Bound, scale: number): string | null {
   return `make_timestamp(${micros} - ((${micros} % ${step}) + ${step}) % ${step})`
 }
 
-function textCast(value: Bound, length: number, formats: OutputFormats): string | null {
+function textCast(value: Bound, length: number, formats: OutputFormats, macro: string): string | null {
   const from = value.type
-  const fits = (sql: string, longest: number): string => (longest > length ? `sf_fits(${sql}, ${length})` : sql)
+  const fits = (sql: string, longest: number): string => (longest > length ? `${macro}fits(${sql}, ${length})` : sql)
   switch (from.kind) {
     case 'text':
       return fits(value.sql, from.length)

@@ -4,6 +4,11 @@ import { failure } from '../bind/value.ts'
 /** A string of a VARIANT without the mark of a date, time or binary. */
 const UNMARKED = 'CASE WHEN starts_with(s, chr(1)) THEN substr(s, 3) ELSE s END'
 
+/** A macro that fails with Snowflake's error, and `sf_try_…`, which is NULL instead: DuckDB's TRY cannot hold what fails on purpose. */
+function fallible(name: string, sql: (fail: typeof failure) => string): readonly string[] {
+  return [`CREATE MACRO sf_${name} AS ${sql(failure)}`, `CREATE MACRO sf_try_${name} AS ${sql(() => 'NULL')}`]
+}
+
 export const MACROS: readonly string[] = [
   "CREATE MACRO sf_double_text(d) AS CASE WHEN isnan(d) THEN 'NaN' WHEN isinf(d) THEN CASE WHEN d > 0 THEN 'inf' ELSE '-inf' END ELSE regexp_replace(CAST(d AS VARCHAR), '\\.0($|e)', '\\1') END",
   "CREATE MACRO sf_double_json(d) AS CASE WHEN isnan(d) THEN '\"NaN\"' WHEN isinf(d) THEN CASE WHEN d > 0 THEN '\"Infinity\"' ELSE '\"-Infinity\"' END WHEN contains(CAST(d AS VARCHAR), 'e') THEN CAST(d AS VARCHAR) ELSE CAST(d AS VARCHAR) || 'e0' END",
@@ -24,22 +29,34 @@ export const MACROS: readonly string[] = [
     WHEN abs(n) < 31536000000000 THEN make_timestamp(CAST(CAST(n AS HUGEINT) * 1000 AS BIGINT))
     WHEN abs(n) < 31536000000000000 THEN make_timestamp(CAST(n AS BIGINT))
     ELSE make_timestamp(CAST(CAST(n AS HUGEINT) // 1000 AS BIGINT)) END`,
-  `CREATE MACRO sf_text_timestamp(t) AS CASE
+  ...fallible(
+    'text_timestamp(t)',
+    (fail) => `CASE
     WHEN regexp_full_match(t, '\\s*-?\\d{5,}\\s*') THEN sf_auto_timestamp(CAST(t AS HUGEINT))
     WHEN regexp_full_match(t, '\\s*\\d{4}-\\d{1,2}-\\d{1,2}([ T]\\d{1,2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?\\s*(Z|[+-]\\d{2}(:?\\d{2})?)?)?\\s*')
-      THEN coalesce(TRY_CAST(CASE WHEN regexp_matches(t, 'T.*|:.*') AND regexp_matches(t, '(Z|[+-]\\d{2}(:?\\d{2})?)\\s*$') THEN timezone('UTC', TRY_CAST(t AS TIMESTAMPTZ)) ELSE TRY_CAST(t AS TIMESTAMP) END AS TIMESTAMP), ${failure('100035', '22007', "Timestamp '", 't', "' is not recognized")})
+      THEN coalesce(TRY_CAST(CASE WHEN regexp_matches(t, 'T.*|:.*') AND regexp_matches(t, '(Z|[+-]\\d{2}(:?\\d{2})?)\\s*$') THEN timezone('UTC', TRY_CAST(t AS TIMESTAMPTZ)) ELSE TRY_CAST(t AS TIMESTAMP) END AS TIMESTAMP), ${fail('100035', '22007', "Timestamp '", 't', "' is not recognized")})
     WHEN t IS NULL THEN NULL
-    ELSE ${failure('100035', '22007', "Timestamp '", 't', "' is not recognized")} END`,
-  `CREATE MACRO sf_text_date(t) AS CASE
+    ELSE ${fail('100035', '22007', "Timestamp '", 't', "' is not recognized")} END`,
+  ),
+  ...fallible(
+    'text_date(t)',
+    (fail) => `CASE
     WHEN t IS NULL THEN NULL
     WHEN regexp_full_match(t, '\\s*-?\\d{5,}\\s*') THEN CAST(sf_auto_timestamp(CAST(t AS HUGEINT)) AS DATE)
     WHEN regexp_full_match(t, '\\s*\\d{4}-\\d{1,2}-\\d{1,2}([ T].*)?\\s*') AND TRY_CAST(substr(trim(t), 1, 10) AS DATE) IS NOT NULL THEN CAST(substr(trim(t), 1, 10) AS DATE)
-    ELSE ${failure('100040', '22007', "Date '", 't', "' is not recognized")} END`,
-  `CREATE MACRO sf_text_boolean(t) AS CASE WHEN t IS NULL THEN NULL
+    ELSE ${fail('100040', '22007', "Date '", 't', "' is not recognized")} END`,
+  ),
+  ...fallible(
+    'text_boolean(t)',
+    (fail) => `CASE WHEN t IS NULL THEN NULL
     WHEN lower(t) IN ('true', 't', 'yes', 'y', 'on', '1') THEN true WHEN lower(t) IN ('false', 'f', 'no', 'n', 'off', '0') THEN false
-    ELSE CAST(${failure('100037', '22018', "Boolean value '", 't', "' is not recognized")} AS BOOLEAN) END`,
-  `CREATE MACRO sf_text_binary(t) AS CASE WHEN t IS NULL THEN NULL WHEN regexp_full_match(t, '([0-9a-fA-F]{2})*') THEN unhex(t)
-    ELSE CAST(${failure('100115', '22000', "The following string is not a legal hex-encoded value: '", 't', "'")} AS BLOB) END`,
+    ELSE CAST(${fail('100037', '22018', "Boolean value '", 't', "' is not recognized")} AS BOOLEAN) END`,
+  ),
+  ...fallible(
+    'text_binary(t)',
+    (fail) => `CASE WHEN t IS NULL THEN NULL WHEN regexp_full_match(t, '([0-9a-fA-F]{2})*') THEN unhex(t)
+    ELSE CAST(${fail('100115', '22000', "The following string is not a legal hex-encoded value: '", 't', "'")} AS BLOB) END`,
+  ),
   // Half away from zero, as NUMBER division rounds; the operands are integers already scaled.
   `CREATE MACRO sf_divide_whole(a, b) AS CASE WHEN b = 0 THEN CAST(${failure('100051', '22012', 'Division by zero')} AS HUGEINT)
     ELSE CAST(a // b AS HUGEINT) + CASE WHEN 2 * abs(a % b) >= abs(b) THEN CASE WHEN (a < 0) = (b < 0) THEN 1 ELSE -1 END ELSE 0 END END`,
@@ -47,9 +64,14 @@ export const MACROS: readonly string[] = [
     WHEN 'ARRAY' THEN list_transform(range(CAST(json_array_length(v) AS BIGINT)), lambda i: {'k': CAST(NULL AS VARCHAR), 'p': '[' || i || ']', 'i': CAST(i AS BIGINT), 'v': CAST(json_extract(v, '$[' || i || ']') AS VARCHAR)})
     WHEN 'OBJECT' THEN list_transform(json_keys(v), lambda k: {'k': k, 'p': CASE WHEN regexp_full_match(k, '[A-Za-z_][A-Za-z0-9_]*') THEN k ELSE '[''' || k || ''']' END, 'i': CAST(NULL AS BIGINT), 'v': CAST(json_extract(v, '$.' || CAST(to_json(k) AS VARCHAR)) AS VARCHAR)})
     ELSE [] END`,
-  `CREATE MACRO sf_json(t) AS CASE WHEN t IS NULL OR trim(t) = '' THEN NULL WHEN json_valid(t) THEN CAST(json(t) AS VARCHAR)
-    ELSE ${failure('100069', '22P02', 'Error parsing JSON: ', 'substr(t, 1, 40)')} END`,
-  // TRY cannot hold a function that may fail on purpose.
-  "CREATE MACRO sf_try_json(t) AS CASE WHEN t IS NULL OR trim(t) = '' THEN NULL WHEN json_valid(t) THEN CAST(json(t) AS VARCHAR) END",
-  `CREATE MACRO sf_fits(t, n) AS CASE WHEN length(t) > n THEN ${failure('100078', '22000', "String '", 't', "' is too long and would be truncated")} ELSE t END`,
+  ...fallible(
+    'json(t)',
+    (fail) => `CASE WHEN t IS NULL OR trim(t) = '' THEN NULL WHEN json_valid(t) THEN CAST(json(t) AS VARCHAR)
+    ELSE ${fail('100069', '22P02', 'Error parsing JSON: ', 'substr(t, 1, 40)')} END`,
+  ),
+  ...fallible(
+    'fits(t, n)',
+    (fail) =>
+      `CASE WHEN length(t) > n THEN ${fail('100078', '22000', "String '", 't', "' is too long and would be truncated")} ELSE t END`,
+  ),
 ]

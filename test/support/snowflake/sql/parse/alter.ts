@@ -77,10 +77,8 @@ function setComment(cursor: Cursor): string | null {
 
 function external(cursor: Cursor): AlterExternal {
   if (cursor.accept('REFRESH')) return { action: 'refresh', path: cursor.peek().kind === 'string' ? cursor.string() : null }
-  const files = () => cursor.list(() => cursor.string())
-  if (cursor.accept('ADD', 'FILES')) return { action: 'add-files', files: files() }
-  if (cursor.accept('REMOVE', 'FILES')) return { action: 'remove-files', files: files() }
-  if (cursor.accept('ADD', 'PARTITION')) {
+  if (cursor.accept('ADD')) {
+    if (cursor.oneOf('FILES', 'PARTITION') === 'FILES') return { action: 'add-files', files: cursor.list(() => cursor.string()) }
     const values = cursor.list(() => {
       const column = cursor.name()
       cursor.expectOperator('=')
@@ -89,6 +87,7 @@ function external(cursor: Cursor): AlterExternal {
     cursor.expect('LOCATION')
     return { action: 'add-partition', values, location: cursor.string() }
   }
+  if (cursor.accept('REMOVE', 'FILES')) return { action: 'remove-files', files: cursor.list(() => cursor.string()) }
   if (cursor.accept('DROP', 'PARTITION')) {
     cursor.expect('LOCATION')
     return { action: 'drop-partition', location: cursor.string() }
