@@ -69,7 +69,8 @@ export async function checkIntegration(
     findings.push(...(await portFindings(`source ${source.connection}`, open, at, signal)))
   }
   for (const connection of new Set(register.map((target) => target.connection))) {
-    findings.push(...(await portFindings(`warehouse ${connection}`, () => opener.warehouse(connection), at, signal)))
+    const open = () => openWarehouse(integration, connection, opener)
+    findings.push(...(await portFindings(`warehouse ${connection}`, open, at, signal)))
   }
   for (const { connection } of notify) {
     const open = async (): Promise<Checkable> => opened(await opener.notifier(connection))
@@ -95,6 +96,21 @@ async function openLake({ connection, prefix }: LoadedIntegration['lake'], opene
       return usable ? [...found, ...(await leftUnloads(store, prefix, signal))] : found
     },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  }
+}
+
+/** The warehouse, and whether a format was asked for that it does not take. */
+async function openWarehouse({ register, lake }: LoadedIntegration, connection: string, opener: Opener): Promise<Checkable> {
+  const warehouse = await opener.warehouse(connection)
+  const asked = register.find((target) => target.connection === connection && target.format !== undefined)?.format
+  const wrong = warehouse.reads === 'list' && asked !== undefined && asked !== lake.format
+  const problem = `"format: ${asked}" under "register" is for warehouses that read directories; this one reads the lake's ${lake.format}`
+  return {
+    check: async (signal) => [
+      ...(await warehouse.check(signal)),
+      ...(wrong ? [{ severity: 'error', subject: `warehouse ${connection}`, problem, cure: 'leave it out' } as const] : []),
+    ],
+    [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),
   }
 }
 

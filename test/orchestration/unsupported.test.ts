@@ -30,3 +30,12 @@ schedule: {cron: '*/15 * * * *'}
     expect(stdout).toContain(`configuration: ${key}`)
   }
 })
+
+test('a format for a warehouse that reads the files of the lake is a problem, told by check before a run meets it', async () => {
+  using root = scratch({
+    'connections.yaml': `${CONNECTIONS}duck: {connector: duckdb}\n`,
+    'integrations/loans.yaml': `${LOANS}lake: {connection: mem}\nregister: [{connection: duck, format: orc}]\n`,
+  })
+  const { code, stdout } = await portage(['check', '--config', root.dir, '--state', root.path('state')])
+  expect([code, stdout.includes('"format: orc" under "register" is for warehouses that read directories')]).toEqual([1, true])
+})
