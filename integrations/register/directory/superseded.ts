@@ -54,8 +54,8 @@ export function judgeDirectories(
     if (warehouse === undefined) say('foreign', 'of a warehouse that the YAML does not name')
     else if (warehouse === null) say('keep', 'nobody can tell what its warehouse shows')
     else if (warehouse.names.get(object.tableSegment)?.has(object.directory)) say('live', 'shown by its warehouse')
-    // A registration may be under way, or have ended before it was recorded: its views may show it.
-    else if (object.commit > warehouse.commit) say('keep', 'of a registration that is not recorded')
+    // A registration, or a repair of the recorded one, may be under way, or have ended before it was recorded: its views may show it.
+    else if (object.commit >= warehouse.commit) say('keep', 'of a registration that is not recorded')
     else {
       const mark = markKey(lake, object)
       const since = marked.get(mark) ?? now

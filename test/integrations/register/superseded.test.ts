@@ -42,6 +42,7 @@ test('what is shown is live, what is newer than the record is left, what is neit
     object('base-3-aaaaaaaa/part-00000.orc'),
     object('changes-5-bbbbbbbb/part-00000.orc'),
     object('changes-6-cccccccc/part-00000.orc'),
+    object('base-5-ffffffff/part-00000.orc'),
     object('base-1-dddddddd/part-00000.orc'),
     object('base-1-dddddddd/part-00001.orc'),
   ]
@@ -50,12 +51,13 @@ test('what is shown is live, what is newer than the record is left, what is neit
       'live base-3-aaaaaaaa/part-00000.orc',
       'live changes-5-bbbbbbbb/part-00000.orc',
       'keep changes-6-cccccccc/part-00000.orc',
+      'keep base-5-ffffffff/part-00000.orc',
       'keep base-1-dddddddd/part-00000.orc',
       'keep base-1-dddddddd/part-00001.orc',
     ],
     marks: [`${place}/_superseded/base-1-dddddddd`],
   })
-  expect(judged(objects.slice(3), [shown()], 0).said).toEqual([
+  expect(judged(objects.slice(4), [shown()], 0).said).toEqual([
     'delete base-1-dddddddd/part-00000.orc',
     'delete base-1-dddddddd/part-00001.orc',
   ])
