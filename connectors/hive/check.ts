@@ -3,6 +3,7 @@ import { ConnectorError } from '../errors.ts'
 import type { Problem } from '../ports.ts'
 import { textRows } from './catalogue.ts'
 import type { HiveClient } from './client/client.ts'
+import { MACHINE_ZONE_CURE, machineZoneProblem, strayMachineZone, UTC_NAMES } from './time-zone.ts'
 
 /** One connection, and whether the server reads timestamps and ORC columns as Portage writes them. */
 export async function check(client: HiveClient, server: string, signal: AbortSignal): Promise<readonly Problem[]> {
@@ -18,7 +19,7 @@ export async function check(client: HiveClient, server: string, signal: AbortSig
   }
   try {
     const zone = await sessionZone(client, signal)
-    if (zone !== null && !UTC.has(zone)) {
+    if (zone !== null && !UTC_NAMES.has(zone)) {
       problem(
         `its session runs in the time zone "${zone}", in which timestamps of the lake show another wall clock`,
         client.dialect === 'spark'
@@ -27,13 +28,13 @@ export async function check(client: HiveClient, server: string, signal: AbortSig
         'warning',
       )
     }
+    const machine = await strayMachineZone(client, signal)
+    if (machine !== null) problem(machineZoneProblem(machine), MACHINE_ZONE_CURE)
   } catch (error) {
     if (signal.aborted) throw error
   }
   return problems
 }
-
-const UTC: ReadonlySet<string> = new Set(['UTC', 'Etc/UTC', 'GMT', 'Z', 'LOCAL', 'Etc/GMT'])
 
 /** Null when the server does not say. */
 async function sessionZone(client: HiveClient, signal: AbortSignal): Promise<string | null> {

@@ -12,9 +12,12 @@ import { type Ledger, OWNER, type Owner, readLedger, shown } from './ledger.ts'
 import { samePlace, toLocation } from './location.ts'
 import { folded, ledgerName, refuseNames, viewsOf } from './names.ts'
 import { changedTables, type FilesFacts, planRegistration, planRemoval, type WorkingTable } from './registration-plan.ts'
+import { refuseMachineZone } from './time-zone.ts'
 
 export type RegisterOptions = {
   readonly client: HiveClient
+  /** As messages call it. */
+  readonly server: string
   readonly words: HiveWords
   readonly s3Scheme: 's3a' | 's3'
   /** Let the engine count the rows of new directories. */
@@ -41,6 +44,7 @@ export async function register(
   const place: FilesPlace = { integration: request.integration, schema: request.schema, s3Scheme }
   const input = { request, place, words, ledger, everything: ledger.commit === request.commit }
   const changed = changedTables(input)
+  if (changed.some(({ table }) => table.projected.format === 'orc')) await refuseMachineZone(client, options.server, signal)
   const facts = new Map<string, FilesFacts>()
   for (const table of changed) facts.set(table.table.relation, await factsOf(client, table, input, signal))
   const plan = planRegistration(input, changed, facts)

@@ -23,7 +23,8 @@ export function hiveWarehouse(client: HiveClient, settings: WarehouseSettings): 
     check: (signal) => check(client, serverName(settings), signal),
     registered: (integration, schema, signal) => readRegistered(client, { integration, schema }, signal),
     describe: (integration, schema, signal) => describeRelations(client, { integration, schema }, signal),
-    register: (request, signal) => register({ client, words: WORDS[dialect], s3Scheme, proof }, request, signal),
+    register: (request, signal) =>
+      register({ client, server: serverName(settings), words: WORDS[dialect], s3Scheme, proof }, request, signal),
     query: (sql, signal) => query(client, sql, signal),
     unload: async () => {
       throw new ConnectorError(

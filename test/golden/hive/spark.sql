@@ -505,6 +505,8 @@ SHOW DATABASES
 
 SET spark.sql.session.timeZone
 
+SELECT java_method('java.util.TimeZone', 'getDefault') AS `zone`
+
 -- removed
 
 SHOW DATABASES
