@@ -54,7 +54,7 @@ function readShape(reader: Reader): ForeignShape | null {
       return { kind: 'value', type: { kind: 'decimal', precision: Number(precision), scale: Number(scale) } }
     }
     case 'timestamp': {
-      const zoned = take(reader, /\s+with\s+local\s+time\s+zone/iy) !== null
+      const zoned = take(reader, /\s+with\s+local\s+time\s+zone(?:\s*\('[^']*'\))?/iy) !== null
       return { kind: 'value', type: { kind: 'timestamp', utc: zoned || reader.owner === 'spark' } }
     }
     case 'string':

@@ -11,6 +11,7 @@ import {
 import { ConnectorError } from '../../../connectors/errors.ts'
 import { type Footer, type ReadRange, readFooter } from './inspect-footer.ts'
 import { boundJson, type Json, meaningOf, nodeJson, nodeTypeName } from './inspect-types.ts'
+import { lz4Hadoop, lz4Raw } from './lz4.ts'
 
 export type { ReadRange } from './inspect-footer.ts'
 export type { Json } from './inspect-types.ts'
@@ -107,7 +108,7 @@ const SLICE_ROWS = 8192
 /**
  * The file's rows in order, one JSON object each, at most `limit`. 64-bit integers and decimals are strings, bytes lower-case
  * hex, timestamps ISO-8601 with their full fraction (`Z` when the file says UTC), NaN and infinities text.
- * Throws `FORMAT` for damaged files and `UNSUPPORTED` for LZO and LZ4 compression.
+ * Throws `FORMAT` for damaged files and `UNSUPPORTED` for LZO compression.
  */
 export async function* readParquetRows(
   readRange: ReadRange,
@@ -188,7 +189,7 @@ function withoutConversions(metadata: FileMetaData): FileMetaData {
 const unsupported = (codec: string) => (): Uint8Array => {
   throw new ConnectorError(
     'UNSUPPORTED',
-    `Parquet pages are compressed with ${codec}; expected ZSTD, SNAPPY, GZIP, BROTLI or none`,
+    `Parquet pages are compressed with ${codec}; expected ZSTD, SNAPPY, GZIP, BROTLI, LZ4 or none`,
   )
 }
 
@@ -197,7 +198,7 @@ export const COMPRESSORS: Compressors = {
   ZSTD: (input, size) => zstdDecompressSync(input, { maxOutputLength: Math.max(1, size) }),
   GZIP: (input, size) => gunzipSync(input, { maxOutputLength: Math.max(1, size) }),
   BROTLI: (input, size) => brotliDecompressSync(input, { maxOutputLength: Math.max(1, size) }),
-  LZ4: unsupported('LZ4'),
-  LZ4_RAW: unsupported('LZ4_RAW'),
+  LZ4: lz4Hadoop,
+  LZ4_RAW: lz4Raw,
   LZO: unsupported('LZO'),
 }

@@ -14,6 +14,7 @@ export type ParquetWriter = {
   /** Dates and timestamps before 1582-10-15 are of the Julian calendar. */
   readonly hybridDates: boolean
   readonly hybridInt96: boolean
+  readonly hybridInt64: boolean
   /** INT96 is the instant at which a clock in this zone showed the value; null = UTC. */
   readonly zone: ZoneOffset | null
 }
@@ -30,13 +31,15 @@ export function writerOf({ created_by: createdBy = '', key_value_metadata: pairs
   const hive = proleptic === undefined ? legacy : proleptic.toLowerCase() !== 'true'
   return {
     hybridDates: hive || said.has('org.apache.spark.legacyDateTime'),
+    // Hive never writes INT64 timestamps so.
+    hybridInt64: said.has('org.apache.spark.legacyDateTime'),
     hybridInt96: hive || said.has('org.apache.spark.legacyINT96'),
     zone: zoneOffset(said.get('writer.time.zone') ?? ''),
   }
 }
 
 /** True when a leaf's values are those of its logical type as they are stored. */
-export function isStoredExactly(element: SchemaElement, { hybridDates }: ParquetWriter): boolean {
+export function isStoredExactly(element: SchemaElement, { hybridDates, hybridInt64 }: ParquetWriter): boolean {
   const meaning = meaningOf(element)
   switch (meaning.kind) {
     case 'text':
@@ -47,7 +50,7 @@ export function isStoredExactly(element: SchemaElement, { hybridDates }: Parquet
     case 'decimal':
       return true
     case 'timestamp':
-      return element.type === 'INT64' && meaning.digits === 6 && !hybridDates
+      return element.type === 'INT64' && meaning.digits === 6 && !hybridInt64
     case 'integer':
       return meaning.signed
     case 'plain':
@@ -243,7 +246,7 @@ function timestampReader(
   owner: Context['owner'],
 ): (stored: unknown) => Value {
   const isInt96 = element.type === 'INT96'
-  const hybrid = isInt96 ? writer.hybridInt96 : writer.hybridDates
+  const hybrid = isInt96 ? writer.hybridInt96 : writer.hybridInt64
   // Hive means a clock on the wall and stores the instant at which its own clock showed that.
   const zone = isInt96 && owner === 'hive' ? writer.zone : null
   return (stored) => {

@@ -6,7 +6,7 @@ import { typeName } from '../../../connectors/logical-type.ts'
 
 test('plain types have a logical type; TIMESTAMP is a wall clock in Hive and an instant in Spark', () => {
   const spelled = ['boolean', 'tinyint', 'smallint', 'int', 'bigint', 'float', 'double', 'decimal(38,10)', 'decimal', 'string']
-  const more = ['varchar(10)', 'char(3)', 'binary', 'date', 'timestamp', 'timestamp with local time zone', 'timestamp_ntz']
+  const more = ['varchar(10)', 'char(3)', 'binary', 'date', 'timestamp', "timestamp with local time zone('UTC')", 'timestamp_ntz']
   const names = (owner: 'hive' | 'spark') =>
     [...spelled, ...more].map((each) => {
       const type = logicalTypeOf(each, owner)

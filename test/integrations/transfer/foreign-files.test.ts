@@ -112,3 +112,13 @@ test('columns without names are the table`s by position, in both ways of matchin
     expect(await linesOf(reader)).toEqual(['deep | 1'])
   }
 })
+
+test('LZ4 of Parquet, in Hadoop`s frame and without', async () => {
+  for (const name of ['spark-lz4-hadoop.parquet', 'spark-lz4-raw.parquet']) {
+    const table = await found(foreignLayout(['id int', 's string'], { owner: 'spark' }), { part: bytesOf(name) })
+    await using reader = openForeignReader(table, null)
+    const lines = await linesOf(reader)
+    expect(lines).toHaveLength(50)
+    expect(lines[49]).toBe(`49 | ${'text 1 '.repeat(20)}`)
+  }
+})
