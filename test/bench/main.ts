@@ -16,6 +16,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<Scenario>>> = {
   parquet: () => import('./parquet.ts'),
   features: () => import('./features.ts'),
   orc: () => import('./orc.ts'),
+  projection: () => import('./projection.ts'),
   reconcile: () => import('./reconcile.ts'),
   transfer: () => import('./transfer.ts'),
 }
