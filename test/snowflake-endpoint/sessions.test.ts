@@ -126,6 +126,22 @@ describe('a statement', () => {
     expect(await answer).toEqual(['000604', '57014'])
   })
 
+  test('goes on while its session expires and is renewed between two questions for its result', async () => {
+    await using session = await connect(fixture.endpoint())
+    const answer = refusal(run(session, 'hang'))
+    await expect.poll(() => fixture.endpoint().requests.at(-1)?.kind).toBe('result')
+    const before = fixture.endpoint().requests.length
+    fixture.endpoint().expireSessions()
+    const later = () => fixture.endpoint().requests.slice(before)
+    await expect.poll(() => later().findLast(({ kind }) => kind === 'renewal')?.code).toBe(null)
+    await expect.poll(() => later().at(-1)).toMatchObject({ kind: 'result', code: null })
+    const { queryId } = fixture.endpoint().statements.at(-1) ?? { queryId: '' }
+    const { token } = await tokens(fixture.endpoint())
+    await call(fixture.endpoint(), `/queries/${queryId}/abort-request`, { token })
+    expect(await answer).toEqual(['000604', '57014'])
+    expect(later().filter(({ kind, code }) => kind === 'result' && code === '390112')).toHaveLength(1)
+  })
+
   test('is cancelled by the driver before its query id is known, and does not hold the next one up', async () => {
     await using endpoint = await startSnowflakeEndpoint({ engine: scriptedEngine({ one: ONE }), users: [ADA] })
     await using session = await connect(endpoint)
