@@ -45,6 +45,21 @@ const BY_STATE: Readonly<Record<string, Meaning>> = {
 
 /** Where code and state say nothing: words that every version has used. */
 const BY_TEXT: readonly (readonly [RegExp, Meaning])[] = [
+  [
+    /AccessDeniedException|Status Code: 403|AuthorizationPermissionMismatch/,
+    { code: 'PRIVILEGE', cure: 'Let the server read that place: its own keys of the store (fs.s3a.…) are used, not Portage’s' },
+  ],
+  [
+    /No FileSystem for scheme|UnsupportedFileSystemException|S3AFileSystem not found/,
+    {
+      code: 'CONFIGURATION',
+      cure: 'Give the server what such addresses take (hadoop-aws for s3a), or name its scheme with s3_scheme in the connection block',
+    },
+  ],
+  [
+    /Unable to execute HTTP request|SdkClientException/,
+    { code: 'UNAVAILABLE', cure: `The server does not reach the object store: see its fs.s3a.endpoint. ${AGAIN}` },
+  ],
   [/HiveAccessControlException|AccessControlException|Permission denied|Failed to validate proxy privilege/, DENIED],
   [/NoSuchObjectException|UnknownDBException|Table not found|TABLE_OR_VIEW_NOT_FOUND|SCHEMA_NOT_FOUND/, MISSING],
   [/Invalid (?:Session|Operation)Handle/, { code: 'CONNECTION', cure: `The server forgot the session. ${AGAIN}` }],

@@ -341,6 +341,17 @@ describe('what the server says of a failure', () => {
       'NOT_FOUND',
     ],
     [{ sqlState: '42501', message: '[X] no' }, 'PRIVILEGE'],
+    [
+      {
+        errorCode: 40000,
+        sqlState: '08S01',
+        message:
+          'Error while processing statement: FAILED: Execution Error, return code 40000 from org.apache.hadoop.hive.ql.ddl.DDLTask. MetaException(message:Got exception: java.nio.file.AccessDeniedException s3a://lake/raw: getFileStatus on s3a://lake/raw: com.amazonaws.services.s3.model.AmazonS3Exception: Forbidden (Service: Amazon S3; Status Code: 403)',
+      },
+      'PRIVILEGE',
+    ],
+    [{ message: 'FAILED: org.apache.hadoop.fs.UnsupportedFileSystemException No FileSystem for scheme "s3"' }, 'CONFIGURATION'],
+    [{ message: 'Unable to execute HTTP request: Connect to store:9000 failed' }, 'UNAVAILABLE'],
     [{ message: 'Connection limit per user reached (user: u limit: 1)' }, 'THROTTLED'],
     [{}, 'STATEMENT'],
   ])('%j: %s', (status, code) => {
