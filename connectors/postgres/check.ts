@@ -6,7 +6,7 @@ import { type CatalogueTable, readCatalogue } from './catalogue.ts'
 import type { Session } from './connect.ts'
 import { quoteIdentifier, quoteTable } from './identifiers.ts'
 import { endpointName, endpointOf } from './options.ts'
-import { planTable, readTypes } from './planned-table.ts'
+import { planTable, readTypedCatalogue } from './planned-table.ts'
 import { type Publication, publicationProblems, publishedOids, readPublication } from './publication.ts'
 import type { Sessions } from './sessions.ts'
 import { readSlot } from './slot.ts'
@@ -64,7 +64,7 @@ export async function check(sessions: Sessions, scope: SourceScope, signal: Abor
       ...patternProblems(scope, tables),
       ...tables.flatMap((table) => findingsOf(table)),
       ...(await privilegeProblems(session, tables, server.user)),
-      ...(await typeProblems(session, scope, tables)),
+      ...(await typeProblems(session, scope)),
     ]
   } catch (error) {
     if (error instanceof ConnectorError && error.code !== 'ABORTED') return [problemOf(subject, error)]
@@ -299,11 +299,8 @@ async function privilegeProblems(session: Session, tables: readonly CatalogueTab
 }
 
 /** Types that the configuration asks for and the columns cannot become. */
-async function typeProblems(session: Session, scope: SourceScope, tables: readonly CatalogueTable[]): Promise<Problem[]> {
-  const types = await readTypes(
-    session,
-    tables.map((table) => table.oid),
-  )
+async function typeProblems(session: Session, scope: SourceScope): Promise<Problem[]> {
+  const { tables, types } = await readTypedCatalogue(session, scope)
   return tables.flatMap((table) => {
     if (tableErrors(table).length > 0) return []
     try {

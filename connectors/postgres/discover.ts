@@ -1,15 +1,15 @@
 /** Tables of the scope with sizes and advice; nothing is changed. */
 import type { DiscoveredTable, SourceScope } from '../ports.ts'
-import { readCatalogue } from './catalogue.ts'
 import type { Session } from './connect.ts'
-import { describeTable, readTypes } from './planned-table.ts'
+import { describeTable, readTypedCatalogue } from './planned-table.ts'
 import { tableAdvice } from './table-problems.ts'
 
 export async function discover(session: Session, scope: SourceScope): Promise<readonly DiscoveredTable[]> {
-  const tables = await readCatalogue(session, scope)
-  const oids = tables.map((table) => table.oid)
-  const types = await readTypes(session, oids)
-  const special = await specialValues(session, oids)
+  const { tables, types } = await readTypedCatalogue(session, scope)
+  const special = await specialValues(
+    session,
+    tables.map((table) => table.oid),
+  )
   return tables.map((table) => ({
     ...describeTable(table, types, scope).source,
     estimatedRows: table.estimatedRows,

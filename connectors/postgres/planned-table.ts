@@ -26,19 +26,29 @@ export async function readPlannedTables(
   scope: SourceScope,
   leaveOut: LeaveOut = () => false,
 ): Promise<readonly PlannedTable[]> {
-  for (let attempt = 1; ; attempt++) {
-    const catalogue = (await readCatalogue(session, scope)).filter((table) => !leaveOut(table))
-    const types = await readTypes(
-      session,
-      catalogue.map((table) => table.oid),
-    )
-    // Two statements, two snapshots: a column that was altered in between has a type that the second did not look for.
-    const known = catalogue.every(({ columns }) => columns.every(({ typeOid }) => types.has(typeOid)))
-    if (known || attempt === READ_ATTEMPTS) return catalogue.map((table) => planTable(table, types, scope))
-  }
+  const { tables, types } = await readTypedCatalogue(session, scope, leaveOut)
+  return tables.map((table) => planTable(table, types, scope))
 }
 
 const READ_ATTEMPTS = 5
+
+/** The scope's tables as they are now, without those left out, and the types of their columns. */
+export async function readTypedCatalogue(
+  session: Session,
+  scope: SourceScope,
+  leaveOut: LeaveOut = () => false,
+): Promise<{ readonly tables: readonly CatalogueTable[]; readonly types: PgTypes }> {
+  for (let attempt = 1; ; attempt++) {
+    const tables = (await readCatalogue(session, scope)).filter((table) => !leaveOut(table))
+    const types = await readTypes(
+      session,
+      tables.map((table) => table.oid),
+    )
+    // Two statements, two snapshots: a column that was altered in between has a type that the second did not look for.
+    const known = tables.every(({ columns }) => columns.every(({ typeOid }) => types.has(typeOid)))
+    if (known || attempt === READ_ATTEMPTS) return { tables, types }
+  }
+}
 
 export async function readTypes(session: Session, oids: readonly string[]): Promise<PgTypes> {
   return pgTypes(await session.rows<TypeRow>(TYPES_SQL, [oids], 'Reading the types of the catalogue'))
