@@ -1,6 +1,7 @@
 /** The configuration that the demo writes: what a user would write, and what the commands it prints work on. */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { stringify } from 'yaml'
 import { DEV_BUCKET } from '../dev/s3.ts'
 import { DEV_S3_FILES } from '../dev/sample-config.ts'
 
@@ -41,6 +42,18 @@ export async function writeDemoConfig(places: DemoPlaces, lake: DemoLake, url: s
   await writeFile(join(places.config, 'database-url'), `${url}\n`, { mode: 0o600 })
   await writeFile(join(places.config, 'connections.yaml'), connectionsYaml(places, lake))
   await writeFile(join(places.config, 'integrations', `${DEMO_INTEGRATION}.yaml`), integrationYaml())
+}
+
+/** The same with Snowflake as the warehouse; `snowflake` is its block of connections.yaml. */
+export async function writeSnowflakeConfig(places: DemoPlaces, url: string, snowflake: object): Promise<void> {
+  await mkdir(join(places.config, 'integrations'), { recursive: true })
+  await writeFile(join(places.config, 'database-url'), `${url}\n`, { mode: 0o600 })
+  const core = `core:\n  connector: postgres\n  url: '\${file:database-url}'\n`
+  // A silent server is given up soon, so that the demo is short.
+  const block = stringify({ snowflake: { ...snowflake, request_timeout_ms: 2_000 } })
+  await writeFile(join(places.config, 'connections.yaml'), `${core}lake:\n${BUCKET}${block}`, { mode: 0o600 })
+  const integration = integrationYaml().replace('connection: warehouse', 'connection: snowflake')
+  await writeFile(join(places.config, 'integrations', `${DEMO_INTEGRATION}.yaml`), integration)
 }
 
 export function connectionsYaml(places: DemoPlaces, lake: DemoLake): string {
