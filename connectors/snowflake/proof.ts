@@ -80,7 +80,7 @@ function nullDifferences(
 export async function proveFiles(client: SnowflakeClient, plan: PartPlan, signal: AbortSignal): Promise<readonly Wrong[]> {
   const wrong: Wrong[] = []
   for (const paths of batches([...plan.proven.keys()], FILES_PER_QUERY)) {
-    const answer = await client.run(proofStatement(plan, paths), { signal, repeatable: false })
+    const answer = await client.run(proofStatement(plan, paths), { signal, repeatable: true })
     wrong.push(...differences(plan.proven, paths, plan.columns, answer))
   }
   return wrong
