@@ -131,12 +131,21 @@ function textConverter(from: LogicalType): Convert | null {
     case 'decimal':
       return (value) => trimmed(decimalText(value as bigint, from.scale))
     case 'date':
-      return (value) => dateText(value as number)
+      return (value) => (hasText(value) ? dateText(value as number) : undefined)
     case 'timestamp':
-      return (value) => trimmed(timestampText(value as bigint))
+      return (value) => (hasText(value) ? trimmed(timestampText(value as bigint)) : undefined)
     default:
       return null
   }
+}
+
+/** Days or microseconds within what a calendar here has names for: 270,000 years around 1970. */
+const MAX_DAYS = 100_000_000
+const MAX_MICROS = 8_640_000_000_000_000_000n
+
+export function hasText(value: Exclude<Value, null>): boolean {
+  if (typeof value === 'bigint') return value <= MAX_MICROS && value >= -MAX_MICROS
+  return typeof value === 'number' && Math.abs(value) <= MAX_DAYS
 }
 
 const trimmed = (text: string): string => (text.includes('.') ? text.replace(/\.?0+$/, '') : text)

@@ -13,15 +13,12 @@ import type { Tree } from './tree.ts'
 
 /** Rows that become Arrow data at once. */
 const BATCH_ROWS = 16_384
+const MAX_GROUP_ROWS = 2 ** 31
 
 /** Throws `FORMAT` for what is no Parquet file, is damaged or encrypted. */
 export async function openParquetDataFile(read: ReadRange, size: number, footerHash: () => string): Promise<ForeignDataFile> {
   const { metadata } = await readFooter(read, size)
-  const nodes = parquetSchema(metadata).children
-  const writer = writerOf(metadata)
-  const columns = nodes.map(
-    (node): FileColumn => ({ name: node.element.name, shape: nodeShape(node), spelled: nodeTypeName(node) }),
-  )
+  const { nodes, writer, columns } = understood(metadata)
   const leaves = nodes.map((node, index) =>
     node.children.length > 0 ? null : { element: node.element, shape: columns[index]?.shape ?? null },
   )
@@ -31,6 +28,24 @@ export async function openParquetDataFile(read: ReadRange, size: number, footerH
     columns,
     footerHash: footerHash(),
     read: (places, options) => readRows(opened, places, options),
+  }
+}
+
+/** What the footer's structures mean; those of a damaged one may be anything. */
+function understood(metadata: FileMetaData) {
+  try {
+    const nodes = parquetSchema(metadata).children
+    const columns = nodes.map(
+      (node): FileColumn => ({ name: node.element.name, shape: nodeShape(node), spelled: nodeTypeName(node) }),
+    )
+    const rows = metadata.row_groups.map((group) => Number(group.num_rows))
+    if (rows.some((each) => !(each >= 0 && each <= MAX_GROUP_ROWS)) || columns.some(({ name }) => typeof name !== 'string')) {
+      throw new RangeError('names or numbers of rows that no writer makes')
+    }
+    return { nodes, writer: writerOf(metadata), columns }
+  } catch (cause) {
+    if (cause instanceof ConnectorError) throw cause
+    throw new ConnectorError('FORMAT', 'the file is damaged: its footer cannot be understood', { cause })
   }
 }
 
@@ -134,9 +149,19 @@ async function readColumn(
   const name = nodes[place]?.element.name ?? ''
   const values: unknown[] = new Array(rowEnd - rowStart)
   let filled = 0
+  // A range that fails must not reject: hyparquet leaves others of its promises alone when one does.
+  let failed: unknown = null
+  const slice = async (start: number, end = size): Promise<ArrayBuffer> => {
+    try {
+      return new Uint8Array(await read(start, end)).buffer
+    } catch (error) {
+      failed ??= error
+      return new ArrayBuffer(0)
+    }
+  }
   try {
     await parquetRead({
-      file: { byteLength: size, slice: async (start, end = size) => new Uint8Array(await read(start, end)).buffer },
+      file: { byteLength: size, slice },
       metadata,
       columns: [name],
       rowStart,
@@ -156,9 +181,9 @@ async function readColumn(
       },
     })
   } catch (cause) {
-    if (cause instanceof ConnectorError) throw cause
-    throw damaged(name, cause)
+    throw failed ?? (cause instanceof ConnectorError ? cause : damaged(name, cause))
   }
+  if (failed !== null) throw failed
   if (filled < values.length) throw damaged(name, undefined)
   return values
 }

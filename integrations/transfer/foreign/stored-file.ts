@@ -34,6 +34,9 @@ export async function openStoredFile(stored: StoredFile, signal: AbortSignal): P
 function rangesOf(stored: StoredFile, signal: AbortSignal): ReadRange {
   const { store, object } = stored
   return async (start, end) => {
+    if (!(start >= 0 && start <= end && end <= object.size)) {
+      throw new ConnectorError('FORMAT', `the file is damaged: it points to bytes ${start} to ${end} of its ${object.size}`)
+    }
     const bytes = await store.get(object.key, { range: { start, end }, signal })
     if (bytes === null || bytes.length !== end - start) throw changed(stored)
     return bytes

@@ -1,7 +1,7 @@
 /** Nested values between a file and JSON text. Pure. */
 import { canonicalText, type Value } from '../../../connectors/column-values.ts'
 import type { ForeignLayout, ForeignShape } from '../../../connectors/manifest.ts'
-import { type Convert, converter, type Unfit } from './convert.ts'
+import { type Convert, converter, hasText, type Unfit } from './convert.ts'
 
 /**
  * A value as it stands in a file, by the shape of the file: a `value` as it is, of a list its items, of a map pairs, of a struct its
@@ -94,6 +94,7 @@ function scalarJson(
   if (typeof held === 'number' && to.type.kind !== 'date')
     return Number.isFinite(held) ? String(held) : JSON.stringify(String(held))
   if (typeof held === 'bigint' && to.type.kind === 'int64') return String(held)
+  if ((to.type.kind === 'date' || to.type.kind === 'timestamp') && !hasText(held)) return undefined
   const text = canonicalText(held, to.type)
   return to.type.kind === 'decimal' ? text : JSON.stringify(text)
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Value } from '../../../connectors/column-values.ts'
+import { ConnectorError } from '../../../connectors/errors.ts'
 import type { LogicalType } from '../../../connectors/logical-type.ts'
 import type { ForeignLayout, ForeignPlace } from '../../../connectors/manifest.ts'
 import type { TransferColumn } from '../../../connectors/tables.ts'
@@ -309,6 +310,27 @@ describe('a table that changes while it is read', () => {
 })
 
 describe('damaged files', () => {
+  test('that point beyond their end, claim odd rows or have no names: an error, and no promise left behind', async () => {
+    const bytes = new Uint8Array(readFileSync(new URL('../../support/foreign-files/spark.parquet', import.meta.url)))
+    const orcBytes = new Uint8Array(readFileSync(new URL('../../support/foreign-files/hive.orc', import.meta.url)))
+    const columns = ['id int', 'a array<int>', 'm map<string,decimal(10,2)>', 'st struct<x:int,y:array<date>>', 'ts timestamp']
+    let random = 20_261_121
+    const next = (below: number) => {
+      random = (random * 1_103_515_245 + 12_345) & 0x7fff_ffff
+      return random % below
+    }
+    for (let round = 0; round < 150; round++) {
+      for (const format of ['parquet', 'orc'] as const) {
+        const broken = (format === 'orc' ? orcBytes : bytes).slice()
+        for (let hit = 0; hit <= round % 4; hit++) broken[next(broken.length)] = next(256)
+        const outcome = await read(foreignLayout(columns, { format, owner: 'spark' }), { x: broken }).catch(
+          (error: unknown) => error,
+        )
+        if (!Array.isArray(outcome)) expect(outcome).toBeInstanceOf(ConnectorError)
+      }
+    }
+  })
+
   test('cut, overwritten or of another format: an error that names the file', async () => {
     for (const format of ['orc', 'parquet'] as const) {
       const bytes = await fileOf(format, { a: LONG, b: TEXT }, [
