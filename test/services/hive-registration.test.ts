@@ -68,6 +68,7 @@ const STEPS: readonly Step[] = [
       ['resync', 'loans', 'public.client'],
       RUN,
       ['vacuum', 'loans', '--grace', '0s'],
+      ['register', 'loans'],
     ],
   },
 ]
@@ -114,7 +115,7 @@ test('check finds both servers well', async () => {
   expect(await command('check')).toMatchObject({ code: 0, stderr: '' })
 })
 
-test.each(STEPS)('$title: both engines hold what PostgreSQL holds', async ({ does }) => {
+test.each(STEPS)('$title: both engines hold what PostgreSQL holds', { timeout: 900_000 }, async ({ does }) => {
   for (const each of does) {
     if (typeof each === 'string') await database.client.query(each)
     else {
