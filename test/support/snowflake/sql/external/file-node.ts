@@ -29,7 +29,15 @@ const fieldSql = (sql: string, field: FileField): string =>
 export const leafSql = (node: FileNode, sql: string): string => ('read' in node && node.read !== undefined ? node.read(sql) : sql)
 
 /** Marks of strings that stand for values that JSON does not know; the first character cannot be in a file's text unescaped. */
-export const MARKS = { binary: 'B', date: 'D', time: 'T', timestamp_ntz: 'N', timestamp_ltz: 'L', timestamp_tz: 'Z' } as const
+export const MARKS = {
+  binary: 'B',
+  date: 'D',
+  double: 'F',
+  time: 'T',
+  timestamp_ntz: 'N',
+  timestamp_ltz: 'L',
+  timestamp_tz: 'Z',
+} as const
 export const MARK = '\u0001'
 
 const markedJson = (letter: string, sql: string): string => `'"\\u0001${letter}' || ${sql} || '"'`

@@ -140,7 +140,7 @@ function textJson(value: string, { trimSpace, nullIf }: FormatOptions): string |
 function floatText(value: number): string {
   if (Number.isNaN(value)) return '"NaN"'
   if (!Number.isFinite(value)) return value > 0 ? '"Infinity"' : '"-Infinity"'
-  return value.toExponential()
+  return marked(MARKS.double, String(value))
 }
 
 function slice(data: Data, row: number): Uint8Array {

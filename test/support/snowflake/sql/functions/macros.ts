@@ -11,15 +11,17 @@ function fallible(name: string, sql: (fail: typeof failure) => string): readonly
 
 export const MACROS: readonly string[] = [
   "CREATE MACRO sf_double_text(d) AS CASE WHEN isnan(d) THEN 'NaN' WHEN isinf(d) THEN CASE WHEN d > 0 THEN 'inf' ELSE '-inf' END ELSE regexp_replace(CAST(d AS VARCHAR), '\\.0($|e)', '\\1') END",
-  "CREATE MACRO sf_double_json(d) AS CASE WHEN isnan(d) THEN '\"NaN\"' WHEN isinf(d) THEN CASE WHEN d > 0 THEN '\"Infinity\"' ELSE '\"-Infinity\"' END WHEN contains(CAST(d AS VARCHAR), 'e') THEN CAST(d AS VARCHAR) ELSE CAST(d AS VARCHAR) || 'e0' END",
+  `CREATE MACRO sf_double_json(d) AS CASE WHEN isnan(d) THEN '"NaN"' WHEN isinf(d) THEN CASE WHEN d > 0 THEN '"Infinity"' ELSE '"-Infinity"' END ELSE '"\\u0001F' || sf_double_text(d) || '"' END`,
   // Trailing zeros of a fraction do not survive in a VARIANT.
   "CREATE MACRO sf_number_json(n) AS CASE WHEN contains(CAST(n AS VARCHAR), '.') THEN rtrim(rtrim(regexp_replace(CAST(n AS VARCHAR), '^(-?)\\.', '\\10.'), '0'), '.') ELSE CAST(n AS VARCHAR) END",
   `CREATE MACRO sf_unmarked(s) AS ${UNMARKED}`,
-  "CREATE MACRO sf_clean(v) AS regexp_replace(v, '\"\\\\u0001[A-Z]', '\"', 'g')",
+  // A number that is marked as a double loses its quotes with the mark.
+  `CREATE MACRO sf_clean(v) AS regexp_replace(regexp_replace(v, '"\\\\u0001F([^"]*)"', '\\1', 'g'), '"\\\\u0001[A-Z]', '"', 'g')`,
   "CREATE MACRO sf_variant_text(v) AS CASE json_type(v) WHEN 'VARCHAR' THEN sf_unmarked(json_extract_string(v, '$')) WHEN 'NULL' THEN NULL WHEN 'OBJECT' THEN sf_clean(v) WHEN 'ARRAY' THEN sf_clean(v) WHEN 'DOUBLE' THEN sf_json_number(v) ELSE v END",
   "CREATE MACRO sf_json_number(v) AS CASE WHEN contains(v, 'e') OR contains(v, 'E') THEN sf_double_text(CAST(v AS DOUBLE)) WHEN contains(v, '.') THEN rtrim(rtrim(v, '0'), '.') ELSE v END",
   `CREATE MACRO sf_typeof(v) AS CASE json_type(v) WHEN 'VARCHAR' THEN CASE substr(json_extract_string(v, '$'), 1, 2)
     WHEN chr(1) || 'B' THEN 'BINARY' WHEN chr(1) || 'D' THEN 'DATE' WHEN chr(1) || 'T' THEN 'TIME'
+    WHEN chr(1) || 'F' THEN 'DOUBLE'
     WHEN chr(1) || 'N' THEN 'TIMESTAMP_NTZ' WHEN chr(1) || 'L' THEN 'TIMESTAMP_LTZ' WHEN chr(1) || 'Z' THEN 'TIMESTAMP_TZ' ELSE 'VARCHAR' END
     WHEN 'NULL' THEN 'NULL_VALUE' WHEN 'DOUBLE' THEN CASE WHEN contains(lower(v), 'e') THEN 'DOUBLE' ELSE 'DECIMAL' END
     WHEN 'BOOLEAN' THEN 'BOOLEAN' WHEN 'OBJECT' THEN 'OBJECT' WHEN 'ARRAY' THEN 'ARRAY' WHEN NULL THEN NULL ELSE CASE WHEN v IS NULL THEN NULL ELSE 'INTEGER' END END`,

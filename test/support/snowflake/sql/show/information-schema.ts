@@ -34,11 +34,14 @@ const VIEWS: Readonly<Record<string, View>> = {
       ['TABLE_OWNER', T],
       ['TABLE_TYPE', T],
       ['IS_TRANSIENT', T],
+      ['CLUSTERING_KEY', T],
       ['ROW_COUNT', number(38)],
       ['BYTES', number(38)],
       ['CREATED', LTZ],
       ['LAST_ALTERED', LTZ],
       ['COMMENT', T],
+      ['IS_ICEBERG', T],
+      ['IS_DYNAMIC', T],
     ],
     rows: (_, relations) =>
       relations.map((each) => [
@@ -48,9 +51,12 @@ const VIEWS: Readonly<Record<string, View>> = {
         each.kind === 'TABLE' && each.persistence === 'transient' ? 'YES' : 'NO',
         null,
         null,
+        null,
         each.createdOn,
         each.createdOn,
         each.comment === '' ? null : each.comment,
+        'NO',
+        'NO',
       ]),
   },
   VIEWS: {
