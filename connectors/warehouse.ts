@@ -132,6 +132,8 @@ export type RegisterRequest = {
   readonly position: Position
   readonly tables: readonly TableRegistration[]
   readonly dryRun: boolean
+  /** Make everything anew and prove every file, whatever the warehouse says that it shows; so it is for the commit that it shows. */
+  readonly repair?: boolean
   /** Files of projections that come and go with this registration; present when the warehouse `reads: 'directory'`. */
   readonly projection?: { readonly filesAdded: number; readonly filesRemoved: number }
 }

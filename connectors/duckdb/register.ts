@@ -36,7 +36,7 @@ export async function register(
     await using database = await file.read()
     const before = database === null ? EMPTY_LEDGER : await readLedger(database, request)
     if (isPast(request, before)) return NOTHING
-    return planRegistration(request, before, before.commit === request.commit)
+    return planRegistration(request, before, isAnew(request, before))
   }
   const request = await copies.localize(given, signal, () => isRepair(file, given))
   let outcome = NOTHING
@@ -45,7 +45,7 @@ export async function register(
       for (const statement of LEDGER_DDL) await next.run(statement)
       const before = await readLedger(next, request)
       if (isPast(request, before)) return false
-      const plan = planRegistration(request, before, before.commit === request.commit)
+      const plan = planRegistration(request, before, isAnew(request, before))
       // First, because a view over a missing file cannot even be made, and its error would name no commit.
       for (const { table, files } of plan.newFiles) await proveRows(next, table, files)
       await inTransaction(next, [
@@ -90,8 +90,10 @@ export async function unregister(
 /** The commit that is shown already, asked for again: what is there is not trusted. */
 async function isRepair(file: ViewsFile, request: RegisterRequest): Promise<boolean> {
   await using database = await file.read().catch(() => null)
-  return database !== null && (await readLedger(database, request)).commit === request.commit
+  return database !== null && isAnew(request, await readLedger(database, request))
 }
+
+const isAnew = (request: RegisterRequest, before: Ledger): boolean => request.repair === true || before.commit === request.commit
 
 const isPast = (request: RegisterRequest, before: Ledger): boolean => before.commit !== null && before.commit > request.commit
 

@@ -12,6 +12,8 @@ type Meaning = {
   readonly transient?: true
   /** The session is gone: log in again first. */
   readonly session?: 'gone'
+  /** The server's words name objects and roles, never a value: they are part of the message. */
+  readonly named?: true
 }
 
 const FILE = 'config/connections.yaml'
@@ -50,12 +52,14 @@ const PROTOCOL: Meaning = {
 const DENIED: Meaning = {
   code: 'PRIVILEGE',
   problem: 'a privilege is missing',
-  cure: 'Run "portage check": it prints the GRANT to run',
+  cure: 'Let an administrator grant it; "portage check" prints the SQL for what a registration needs',
+  named: true,
 }
 const UNKNOWN_OBJECT: Meaning = {
   code: 'STATEMENT',
   problem: 'an object does not exist, or the role may not use it',
-  cure: 'Run "portage check": it names what is missing',
+  cure: 'Correct its name, or let an administrator grant it; "portage check" names what a registration needs',
+  named: true,
 }
 const REFUSED: Meaning = { code: 'STATEMENT', problem: 'the server refused it', cure: 'Its own words follow with --verbose' }
 
@@ -205,8 +209,9 @@ function meaning(error: unknown, code: string, state: string | null, status: num
   if (/^39\d{4}$/.test(code)) return { ...LOGIN, problem: 'the log-in was refused' }
   if (/^3\d{5}$/.test(code)) return DOWN
   if (state !== null) return REFUSED
-  // A page instead of an answer: no code, no state.
+  // A page instead of an answer: no code, no state. An answer that lacks a part: the driver trips over it.
   if (code === '' && (error as Thrown | null)?.name === 'OperationFailedError') return PROTOCOL
+  if (error instanceof TypeError && /snowflake-sdk/.test(error.stack ?? '')) return PROTOCOL
   if (
     causes(error).some((each) =>
       /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|EHOST|ENET|ERR_BAD_RESPONSE)/.test(String((each as Thrown).code ?? '')),
@@ -230,9 +235,19 @@ function causes(error: unknown): readonly object[] {
 /** `subject` says what was tried: `Log-in to "myorg-account1"`, `A statement on "myorg-account1"`. */
 export function failure(subject: string, error: unknown): ConnectorError {
   if (error instanceof ConnectorError) return error
-  const { code, problem, cure, serverCode, sqlState } = diagnose(error)
+  const { code, problem, cure, named, serverCode, sqlState } = diagnose(error)
+  const words = named === true && error instanceof Error ? `: ${plainWords(error.message)}` : ''
   const numbers = serverCode === null ? '' : ` (${serverCode}${sqlState === null ? '' : `, SQL state ${sqlState}`})`
-  return new ConnectorError(code, `${subject}: ${problem}${numbers}. ${cure}`, { cause: error })
+  return new ConnectorError(code, `${subject}: ${problem}${words}${numbers}. ${cure}`, { cause: error })
+}
+
+/** Without the heading, on one line. */
+function plainWords(message: string): string {
+  return message
+    .replace(/^SQL (access control|compilation) error:\s*/i, '')
+    .replace(/\s+/g, ' ')
+    .replace(/\.$/, '')
+    .slice(0, 300)
 }
 
 /** The server's code behind an error of ours, such as `002003`; null when the server had no part in it. */

@@ -5,24 +5,18 @@
 
 import { ConnectorError } from '../errors.ts'
 import type { Environment, RegisterOutcome, RegisterRequest } from '../ports.ts'
-import {
-  describeColumns,
-  type FoundTable,
-  readExternalTables,
-  readViews,
-  refuseForeign,
-  registeredFiles,
-  type SchemaViews,
-} from './account.ts'
+import { describeColumns, readExternalTables, readViews, refuseForeign, registeredFiles, type SchemaViews } from './account.ts'
 import type { SnowflakeClient } from './client.ts'
 import { type Ledger, type LedgerTable, ledgerParts, ledgerStatement } from './ledger.ts'
-import { clashingName, identifier, ledgerName, qualified, stageName, storedName, viewNames } from './names.ts'
+import { ledgerName, qualified, storedName, viewNames } from './names.ts'
 import type { SnowflakeOptions, StageOptions } from './options.ts'
 import { policiesOf, refusePolicies } from './policies.ts'
 import { changeFiles, type FilePhase } from './register-files.ts'
+import { orphans, refuseClash, refuseInvalid, refuseLarge, refuseOvertaken, runShowing } from './register-guards.ts'
 import { draftTable, type Findings, type PlanOptions, planTable, type TableDraft, type TablePlan } from './registration-plan.ts'
 import { setupFingerprint, setupStatements } from './setup.ts'
 import { stagePlace } from './stage.ts'
+import { dropTable, dropView } from './unregister.ts'
 
 export type RegisterContext = {
   readonly client: SnowflakeClient
@@ -51,14 +45,15 @@ export async function register(
   const planOptions: PlanOptions = {
     stage: stagePlace(options.stage),
     grants: options.grants,
-    everything: ledger?.commit === request.commit,
+    everything: request.repair === true || ledger?.commit === request.commit,
     exists: (view) => views.owners.get(storedName(view)) === integration,
   }
+  const broken = planOptions.everything ? await brokenTables(client, schema, signal) : new Set<string>()
   const plans: TablePlan[] = []
   for (const table of request.tables) {
     const draft = draftTable(request, table, ledger, planOptions)
     if (draft === null) continue
-    const findings = await find(context, request, draft, planOptions, signal)
+    const findings = await find(context, request, draft, { ...planOptions, broken }, signal)
     plans.push(planTable(request, draft, findings, planOptions))
   }
   const registration = assemble(context, request, { ledger, views, plans })
@@ -69,38 +64,27 @@ export async function register(
   return { statements: registration.statements(context.environment.now()), ...outcome }
 }
 
-function refuseClash(request: RegisterRequest): void {
-  const clash = clashingName(request.tables)
-  if (clash === null) return
-  throw new ConnectorError(
-    'CONFIGURATION',
-    `Two relations of "${request.integration}" would both be called "${clash}" in Snowflake: a table is named like a view that Portage needs. Leave one of the tables out under "tables", or register it in a schema of its own`,
-  )
-}
-
-/** Snowflake documentation, "Query size limits". */
-const MOST_SQL_CHARACTERS = 1_000_000
-
-function refuseLarge({ integration, tables }: RegisterRequest, ledger: string): void {
-  if (ledger.length < MOST_SQL_CHARACTERS) return
-  throw new ConnectorError(
-    'UNSUPPORTED',
-    `Integration "${integration}" has ${tables.length} tables, more than one registration in Snowflake can list. Split it into several integrations`,
-  )
+/** External tables that nothing but their replacement brings back, as Snowflake keeps their names. */
+async function brokenTables(client: SnowflakeClient, schema: string, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const found = await readExternalTables(client, schema, signal)
+  return new Set(found.flatMap(({ name, invalid }) => (invalid === null ? [] : [name])))
 }
 
 async function find(
   { client, options }: RegisterContext,
   { schema }: RegisterRequest,
   { asks, old }: TableDraft,
-  { stage, everything }: PlanOptions,
+  { stage, everything, broken }: PlanOptions & { readonly broken: ReadonlySet<string> },
   signal: AbortSignal,
 ): Promise<Findings> {
   const files: Record<string, ReadonlySet<string> | null> = {}
   const columns: Record<string, NonNullable<Awaited<ReturnType<typeof describeColumns>>>> = {}
   const policies = new Map<string, Awaited<ReturnType<typeof policiesOf>>>()
   const nameOf = (part: keyof LedgerTable['parts']) => qualified(schema, old?.parts[part]?.name ?? '')
-  for (const part of asks.files) files[part] = await registeredFiles(client, nameOf(part), stage, signal)
+  for (const part of asks.files) {
+    const lost = broken.has(old?.parts[part]?.name ?? '')
+    files[part] = lost ? null : await registeredFiles(client, nameOf(part), stage, signal)
+  }
   for (const part of asks.columns) {
     const found = await describeColumns(client, 'EXTERNAL TABLE', nameOf(part), signal)
     if (found === null) files[part] = null
@@ -151,7 +135,7 @@ function assemble(
     ...gone.flatMap((table) => ledgerParts(table).map(([, { name }]) => name)),
   ]
   const fingerprint = setupFingerprint(options)
-  const again = ledger?.stage !== fingerprint || ledger.commit === request.commit
+  const again = ledger?.stage !== fingerprint || ledger.commit === request.commit || request.repair === true
   const setup = {
     run: again ? setupStatements(schema, integration, options, { secrets: true }) : [],
     shown: again ? setupStatements(schema, integration, options, { secrets: false }) : [],
@@ -208,13 +192,20 @@ async function run(
   const repeatable = (sql: string) => client.run(sql, { signal, repeatable: true })
   for (const sql of [...registration.setup.run, ...registration.drop]) await repeatable(sql)
   for (const sql of registration.prepare) await client.run(sql, { signal, repeatable: sql.startsWith('CREATE OR REPLACE') })
-  await changeFiles.run(client, registration.files, request, signal)
+  const next = registration.ledger([])
+  try {
+    await changeFiles.run(client, registration.files, request, signal)
+  } catch (error) {
+    // A table that lost its stage refuses every change of its files.
+    if (error instanceof ConnectorError && error.code === 'STATEMENT')
+      refuseInvalid(await readExternalTables(client, schema, signal), next)
+    throw error
+  }
   const changed = registration.files.plans.length > 0
   const found = changed ? await readExternalTables(client, schema, signal) : []
-  const next = registration.ledger([])
   refuseInvalid(found, next)
   if (changed) await refuseOvertaken(client, request, stamp, signal)
-  for (const sql of registration.show) await client.run(sql, { signal, repeatable: !sql.startsWith('CREATE VIEW') })
+  for (const sql of registration.show) await runShowing(client, request, sql, signal)
   const ledger = registration.ledger(orphans(found, request, next))
   await repeatable(ledgerStatement(schema, ledger, environment.now(), registration.known))
   for (const sql of registration.tidy) await client.run(sql, { signal, repeatable: false })
@@ -224,68 +215,3 @@ const existingTables = (ledger: Ledger | null, schema: string): ReadonlySet<stri
   new Set(
     [...(ledger?.tables.values() ?? [])].flatMap((table) => ledgerParts(table).map(([, { name }]) => qualified(schema, name))),
   )
-
-const inUse = (ledger: Ledger): ReadonlySet<string> =>
-  new Set([...ledger.tables.values()].flatMap((table) => ledgerParts(table).map(([, { name }]) => name)))
-
-/** External tables of a registration that died before anybody read them. Those of this commit may be another's at work. */
-function orphans(found: readonly FoundTable[], { integration, commit }: RegisterRequest, ledger: Ledger): readonly string[] {
-  const used = inUse(ledger)
-  return found
-    .filter((table) => table.integration === integration && table.commit < commit && !used.has(table.name))
-    .map(({ name }) => name)
-}
-
-/** Two registrations at once: the one that comes second to the views starts over. */
-async function refuseOvertaken(
-  client: SnowflakeClient,
-  { schema, integration }: RegisterRequest,
-  stamp: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const now = await readViews(client, schema, integration, signal)
-  if (now.stamp === stamp) return
-  throw new ConnectorError(
-    'UNAVAILABLE',
-    `Registration of "${integration}" in ${identifier(schema)}: another one was faster and this one begins again. Let one process register an integration`,
-  )
-}
-
-function refuseInvalid(found: readonly FoundTable[], ledger: Ledger): void {
-  const used = inUse(ledger)
-  const broken = found.filter(({ name, invalid }) => invalid !== null && used.has(name))
-  if (broken.length === 0) return
-  const named = broken.slice(0, 5).map(({ name, invalid }) => `"${name}": ${invalid}`)
-  throw new ConnectorError(
-    'PROOF',
-    `Snowflake holds external tables of "${ledger.integration}" for invalid: ${named.join('; ')}. Look whether somebody replaced the stage "${storedName(stageName(ledger.integration))}", then run "portage register ${ledger.integration} --repair"`,
-  )
-}
-
-const dropView = (schema: string, name: string): string => `DROP VIEW IF EXISTS ${qualified(schema, name)}`
-const dropTable = (schema: string, stored: string): string => `DROP EXTERNAL TABLE IF EXISTS ${qualified(schema, stored)}`
-
-/** What removal drops: views, external tables, stage and formats; never a file of the lake. The ledger goes last. */
-export async function unregister(
-  client: SnowflakeClient,
-  request: { readonly integration: string; readonly schema: string; readonly dryRun: boolean },
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const { integration, schema } = request
-  const views = await readViews(client, schema, integration, signal)
-  const owned = [...views.owners].filter(([, owner]) => owner === integration).map(([name]) => name)
-  const tables = (await readExternalTables(client, schema, signal)).filter((table) => table.integration === integration)
-  if (owned.length === 0 && tables.length === 0) return []
-  const ledger = storedName(ledgerName(integration))
-  const statements = [
-    ...owned.filter((name) => name !== ledger).map((name) => dropView(schema, name)),
-    ...tables.map(({ name }) => dropTable(schema, name)),
-    `DROP STAGE IF EXISTS ${qualified(schema, stageName(integration))}`,
-    ...['parquet', 'orc'].map(
-      (format) => `DROP FILE FORMAT IF EXISTS ${identifier(schema)}.${identifier(`portage__${integration}__${format}`)}`,
-    ),
-    dropView(schema, ledgerName(integration)),
-  ]
-  if (!request.dryRun) for (const sql of statements) await client.run(sql, { signal, repeatable: true })
-  return statements
-}

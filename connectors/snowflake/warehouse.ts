@@ -8,8 +8,9 @@ import { SNOWFLAKE_DIALECT } from './dialect.ts'
 import { linkTable, unlinkTable } from './foreign/link.ts'
 import { accountName, type SnowflakeOptions } from './options.ts'
 import { query } from './query.ts'
-import { type RegisterContext, register, unregister } from './register.ts'
+import { type RegisterContext, register } from './register.ts'
 import { unloadQuery } from './tables/unload-query.ts'
+import { unregister } from './unregister.ts'
 
 export type OpenClient = (tag: SessionTag, signal: AbortSignal) => Promise<SnowflakeClient>
 

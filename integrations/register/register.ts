@@ -64,7 +64,7 @@ export async function registerCommit(options: RegisterCommitOptions, signal: Abo
   const request = registrationOf(state, { integration, schema, dialect: warehouse.dialect, store, dryRun })
   if (request === null || (request.tables.length === 0 && before === null)) return unchanged
   const ready = await showable(request, { shown, ...options, repair: repair && !isNewer }, signal)
-  const outcome = await warehouse.register(ready, signal)
+  const outcome = await warehouse.register({ ...ready, repair }, signal)
   const relations = request.tables.map((table) => table.relation)
   return { ...outcome, before, commit: dryRun ? before : state.number, upToDate: false, relations }
 }

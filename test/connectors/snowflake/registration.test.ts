@@ -140,6 +140,27 @@ describe('proof', () => {
   })
 })
 
+test('a stage that somebody replaced is said, and a repair brings every table back', async () => {
+  const loan = await table('loan', LOAN, { base: [[base(1, 'a')]], changes: [[change('c', 11, 2, 'b')]] })
+  await subject.warehouse.register(request([loan]), signal)
+  const {
+    url,
+    endpoint,
+    access_key_id: id,
+    secret_access_key: secret,
+  } = subject.account.connection.stage as Record<string, string>
+  const place = `URL = '${url}' ${endpoint === undefined ? '' : `ENDPOINT = '${endpoint}'`}`
+  await subject.account.rows(
+    `CREATE OR REPLACE STAGE RAW.PORTAGE__LOANS__LAKE ${place} CREDENTIALS = (AWS_KEY_ID = '${id}' AWS_SECRET_KEY = '${secret}')`,
+  )
+  const more = { ...loan, changes: [...loan.changes, await file(LOAN, 'changes', [change('c', 12, 3, 'c')])] }
+  const next = request([more])
+  const error = await failure(subject.warehouse.register(next, signal))
+  expect([error.code, error.message.includes('register loans --repair')]).toEqual(['PROOF', true])
+  await subject.warehouse.register({ ...next, repair: true }, signal)
+  expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | a', '2 | b', '3 | c'])
+})
+
 describe('what an administrator put on a relation', () => {
   test('grants stay; a policy is refused to be lost, and carried over with consent', async () => {
     const loan = await table('loan', LOAN, { base: [[base(1, 'a')]] })
@@ -178,36 +199,88 @@ describe('what an administrator put on a relation', () => {
   })
 })
 
+test('two registrations at once: both end, and what is shown is the newer commit, whole', async () => {
+  const loan = await table('loan', LOAN, { base: [[base(1, 'a')]], changes: [[change('c', 11, 2, 'b')]] })
+  const more = { ...loan, changes: [...loan.changes, await file(LOAN, 'changes', [change('c', 12, 3, 'c')])] }
+  const other = await subject.reopen()
+  const [older, newer] = [request([loan]), request([more])]
+  const outcomes = await Promise.allSettled([subject.warehouse.register(older, signal), other.register(newer, signal)])
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ recovery: 'retry' })
+  }
+  await other.register(newer, signal)
+  expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | a', '2 | b', '3 | c'])
+  expect(await subject.warehouse.registered('loans', 'raw', signal)).toMatchObject({ commit: newer.commit })
+  await other.register(request([more]), signal)
+  await other.register(request([more]), signal)
+  expect(await queryRows(subject.warehouse, 'select * from raw.loan_changes')).toHaveLength(3)
+  await other[Symbol.asyncDispose]()
+})
+
 const ENDPOINT_ONLY = LIVE ? [] : ['the endpoint']
 
 describe.each(ENDPOINT_ONLY)('faults of %s', () => {
+  /** As a run would: what may pass is tried again. */
+  const registerAgainst = async (warehouse: Warehouse, arm: () => void): Promise<number> => {
+    const loan = await table('loan', LOAN, { base: [[base(1, 'a')]], changes: [[change('c', 11, 2, 'b')]] })
+    const next = request([loan])
+    arm()
+    let failures = 0
+    for (;;) {
+      const error = await warehouse.register(next, signal).then(
+        () => null,
+        (reason: unknown) => reason,
+      )
+      if (error === null) break
+      expect(error).toMatchObject({ recovery: 'retry' })
+      failures++
+      expect(failures).toBeLessThan(30)
+    }
+    subject.account.endpoint?.clearFaults()
+    expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | a', '2 | b'])
+    expect(await queryRows(subject.warehouse, 'select * from raw.loan_changes')).toHaveLength(2)
+    return failures
+  }
+
   test.each([
     ['a 503', UNAVAILABLE],
     ['a lost answer', LOST_ANSWER],
     ['an expired session', EXPIRED],
+    ['an expired session after it ran', { kind: 'session-expired', when: 'after' }],
     ['a session that is gone', { kind: 'session-gone', when: 'before' }],
+    ['a session that is gone after it ran', { kind: 'session-gone', when: 'after' }],
     ['a reset', { kind: 'reset', when: 'before' }],
     ['a page of a proxy', PROXY_PAGE],
+    ['a lock', { kind: 'failure', when: 'before', code: '000625', sqlState: '57014', message: 'locked' }],
     ['a slow answer', { kind: 'slow', bytesPerSecond: 200_000 }],
   ] as const)(
     '%s at every seventh statement of a registration',
     async (_name, effect) => {
-      const { endpoint } = subject.account
-      const loan = await table('loan', LOAN, { base: [[base(1, 'a')]], changes: [[change('c', 11, 2, 'b')]] })
-      for (let nth = 2; nth <= 30; nth += 7) endpoint?.arm({ request: 'query', nth, effect })
-      const next = request([loan])
-      // As a run would: what may pass is tried again.
-      for (let attempt = 1; ; attempt++) {
-        const error = await subject.warehouse.register(next, signal).then(
-          () => null,
-          (reason: unknown) => reason,
-        )
-        if (error === null) break
-        expect(error).toMatchObject({ recovery: 'retry' })
-        expect(attempt).toBeLessThan(30)
-      }
-      endpoint?.clearFaults()
-      expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | a', '2 | b'])
+      await registerAgainst(subject.warehouse, () => {
+        for (let nth = 2; nth <= 30; nth += 7) subject.account.endpoint?.arm({ request: 'query', nth, effect })
+      })
+    },
+    120_000,
+  )
+
+  test.each([
+    ['silence', { kind: 'stall', when: 'before' }],
+    ['silence after it ran', { kind: 'stall', when: 'after' }],
+    ['an answer that ends early', { kind: 'truncate', bytes: 40 }],
+    ['an answer with a wrong bit', { kind: 'corrupt' }],
+    ['an answer without its rows', { kind: 'without', fields: ['rowset', 'returned'] }],
+  ] as const)(
+    '%s: given up in time, and right when it is tried again',
+    async (_name, effect) => {
+      const hasty = await subject.wrapped((client) => client, {
+        request_timeout_ms: 2_000,
+        statement_timeout_s: 4,
+        max_attempts: 2,
+      })
+      await registerAgainst(hasty, () => {
+        subject.account.endpoint?.arm({ request: 'query', sql: /ADD FILES/, effect })
+        subject.account.endpoint?.arm({ request: 'query', sql: /^CREATE OR REPLACE VIEW/, effect })
+      })
     },
     120_000,
   )
