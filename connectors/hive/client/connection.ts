@@ -69,7 +69,7 @@ async function open(options: HiveClientOptions, signal: AbortSignal): Promise<Co
       return await run(service)
     } catch (error) {
       if (limit.aborted) throw limit.reason
-      throw connectionError(error, `${what} on ${subject}`, options)
+      throw connectionError(error, `${what} on ${subject}`)
     }
   }
 

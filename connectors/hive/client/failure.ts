@@ -35,13 +35,13 @@ export class LoginRefused extends Error {
 }
 
 /** `subject` says what was done on what. A ConnectorError passes unchanged. */
-export function connectionError(error: unknown, subject: string, options: Reached): ConnectorError {
+export function connectionError(error: unknown, subject: string): ConnectorError {
   if (error instanceof ConnectorError) return error
-  const { code, problem, cure } = diagnose(error, options)
+  const { code, problem, cure } = diagnose(error)
   return new ConnectorError(code, `${subject} failed: ${problem}. ${cure}`, { cause: error })
 }
 
-function diagnose(error: unknown, options: Reached): Diagnosis {
+function diagnose(error: unknown): Diagnosis {
   if (error instanceof LoginRefused) {
     return {
       code: 'AUTHENTICATION',
@@ -50,11 +50,7 @@ function diagnose(error: unknown, options: Reached): Diagnosis {
     }
   }
   if (error instanceof ThriftFormatError) {
-    return {
-      code: 'CONFIGURATION',
-      problem: `what came back is not what was expected: ${error.message}`,
-      cure: mismatchCure(options),
-    }
+    return { code: 'CONNECTION', problem: `what came back is no answer (${error.message})`, cure: AGAIN }
   }
   if (error instanceof ConnectionClosed) {
     return { code: 'CONNECTION', problem: 'the server closed the connection', cure: AGAIN }
@@ -73,21 +69,30 @@ function diagnose(error: unknown, options: Reached): Diagnosis {
   return { code: 'INTERNAL', problem: 'something was thrown that is no error', cure: 'This is a defect of Portage' }
 }
 
-/** Servers that expect another login or transport hang up without a word: said when it happens before a session is open. */
+/**
+ * Before a session is open. Servers that expect another login or transport hang up without a word, or answer in other words: only
+ * the latter is certain.
+ */
 export function openingError(error: unknown, subject: string, options: Reached): ConnectorError {
-  const known = connectionError(error, subject, options)
-  if (!(error instanceof ConnectionClosed || known.cause instanceof ConnectionClosed)) return known
-  return new ConnectorError(
-    'CONNECTION',
-    `${subject} failed: the server closed the connection. ${AGAIN}. ${mismatchCure(options)}`,
-    {
-      cause: known.cause,
-    },
-  )
+  const known = connectionError(error, subject)
+  const { cause } = known
+  const hint = mismatchCure(options)
+  if (cause instanceof ConnectionClosed) {
+    return new ConnectorError(
+      'CONNECTION',
+      `${subject} failed: the server closed the connection. ${AGAIN}; if it stays so: ${hint}`,
+      { cause },
+    )
+  }
+  if (cause instanceof ThriftFormatError) {
+    const problem = `what came back is not what was expected (${cause.message})`
+    return new ConnectorError('CONFIGURATION', `${subject} failed: ${problem}. ${hint}`, { cause })
+  }
+  return known
 }
 
 /** What most often stands between two that do not understand each other. */
 export function mismatchCure({ auth, transport, tls }: Reached): string {
   const said = transport === 'http' ? 'transport: http' : `auth: ${auth}`
-  return `If it stays so, server and connection block may differ in auth (here: "${said}"; the server's hive.server2.authentication), transport (hive.server2.transport.mode) or tls (here: ${tls}): correct them in ${FILE}`
+  return `Server and connection block may differ in auth (here: "${said}"; the server's hive.server2.authentication), transport (hive.server2.transport.mode) or tls (here: ${tls}): correct them in ${FILE}`
 }

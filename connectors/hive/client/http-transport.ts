@@ -34,7 +34,7 @@ export async function openHttp(options: HiveClientOptions, signal: AbortSignal):
       } catch (error) {
         if (signal.aborted)
           lose(new ConnectorError('CONNECTION', `${subject} was given up because an answer did not come in time`))
-        else lose(connectionError(error, subject, options))
+        else lose(connectionError(error, subject))
         throw signal.aborted ? signal.reason : lost
       }
     },

@@ -76,7 +76,7 @@ function transportOver(socket: Socket, options: HiveClientOptions): Transport {
   let reader = newReader(framed)
 
   const lose = (error: unknown): void => {
-    lost ??= connectionError(error, subject, options)
+    lost ??= connectionError(error, subject)
     socket.destroy()
     waiting?.reject(lost)
     waiting = null

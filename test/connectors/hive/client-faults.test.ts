@@ -81,7 +81,8 @@ describe.each([
     server.arm({ call, kind: 'bytes' })
     const error = await somePages(client).catch((caught: unknown) => caught)
     expect(error).toMatchObject({ name: 'ConnectorError' })
-    expect(['CONFIGURATION', 'TIMEOUT']).toContain((error as { code: string }).code)
+    // Framed, the bytes announce a message of a gigabyte or one that never ends.
+    expect([call === 'OpenSession' ? 'CONFIGURATION' : 'CONNECTION', 'TIMEOUT']).toContain((error as { code: string }).code)
     await client.statement('ddl', signal)
   })
 
