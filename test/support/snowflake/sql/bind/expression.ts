@@ -201,8 +201,12 @@ function bindBinary(expression: Extract<Expression, { kind: 'binary' }>, scope: 
     case '>':
     case '>=':
       return compare(operator, left, right, context)
-    case '||':
-      return bindCall(callOf('CONCAT', [expression.left, expression.right], expression), scope)
+    case '||': {
+      const joined = bindCall(callOf('CONCAT', [expression.left, expression.right], expression), scope)
+      // Formats may be put together: dbt's catalogue does.
+      const literal = expression.left.kind === 'string' && expression.right.kind === 'string'
+      return literal ? { ...joined, constant: `${left.constant}${right.constant}` } : joined
+    }
     case '+':
     case '-':
     case '*':
