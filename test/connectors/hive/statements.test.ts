@@ -1,4 +1,5 @@
 /** Every statement that a registration is made of: golden, and read by a parser of each dialect that knows nothing of us. */
+import { readFile } from 'node:fs/promises'
 import { HiveSQL, SparkSQL } from 'dt-sql-parser'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TableName } from '../../../connectors/change.ts'
@@ -154,6 +155,13 @@ describe.each(['hive', 'spark'] as const)('statements for %s', (dialect) => {
     })
     await expect(warehouse.register(request([{ ...loan, relation: 'a-b' }]), signal)).rejects.toMatchObject({ code: 'SCHEMA' })
     await expect(warehouse.register(request([loan], { schema: 'a.b' }), signal)).rejects.toMatchObject({ code: 'CONFIGURATION' })
+  })
+
+  test('the checksums of reconcile parse', async () => {
+    const golden = await readFile(new URL(`../../golden/reconcile/${dialect}.sql`, import.meta.url), 'utf8')
+    const statements = golden.split(';\n').filter((sql) => sql.trim() !== '')
+    expect(statements.length).toBeGreaterThan(2)
+    expect(statements.flatMap((sql) => PARSERS[dialect].validate(`${sql};`).map(({ message }) => message))).toEqual([])
   })
 
   test('a text of any characters is one literal of printable ASCII', () => {
