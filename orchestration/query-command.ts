@@ -63,12 +63,12 @@ async function warehouseOf(configuration: Configuration): Promise<string> {
   const { integrations } = configuration
   const names = [...new Set(integrations.flatMap(({ register }) => register.map(({ connection }) => connection)))]
   // Transfers register where there is but one warehouse, without any YAML.
-  if (names.length === 0) names.push(...[await onlyWarehouse(configuration)].filter((name) => name !== null))
+  if (names.length === 0) names.push(...[await onlyWarehouse(configuration, { which })].filter((name) => name !== null))
   const [only] = names
   if (only !== undefined && names.length === 1) return only
   throw new UsageError(
-    names.length === 0
-      ? 'No integration names a warehouse under "register:". Give one with --connection'
-      : `Which warehouse? Give one with --connection: ${names.join(', ')}`,
+    names.length === 0 ? 'No integration names a warehouse under "register:". Give one with --connection' : which(names),
   )
 }
+
+const which = (names: readonly string[]): string => `Which warehouse? Give one with --connection: ${names.join(', ')}`

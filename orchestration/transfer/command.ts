@@ -84,7 +84,9 @@ export function resultLines({ from, to }: Pick<TransferOptions, 'from' | 'to'>, 
     ...(original === null ? [] : [`original kept: ${original}`]),
     ...(registered === null
       ? []
-      : [`portage query '${`select * from ${registered.relation} limit 10`.replaceAll("'", `'\\''`)}'`]),
+      : [
+          `portage query --connection ${registered.connection} '${`select * from ${registered.relation} limit 10`.replaceAll("'", `'\\''`)}'`,
+        ]),
   ]
 }
 

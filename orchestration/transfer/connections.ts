@@ -33,12 +33,12 @@ export async function connectorOf({ connections }: Pick<Configuration, 'connecti
   throw new ConfigurationError([{ ...connection.place(['connector']), problem: `unknown connector "${connection.connector}"` }])
 }
 
-/** The only warehouse there is, `source` left out; null when there is none. Throws `UsageError` when there are several. */
+/** The only warehouse there is, `source` left out; null when there is none. Throws `UsageError` made by `which` when there are several. */
 export async function onlyWarehouse(
   configuration: Pick<Configuration, 'connections'>,
-  source: string | null = null,
+  { source = null, which }: { readonly source?: string | null; readonly which: (names: readonly string[]) => string },
 ): Promise<string | null> {
   const names = (await connectionsWith(configuration, 'openWarehouse')).filter((name) => name !== source)
   if (names.length <= 1) return names[0] ?? null
-  throw new UsageError(`Which warehouse shall show the table? --register ${names.join(' | ')}, or --no-register`)
+  throw new UsageError(which(names))
 }

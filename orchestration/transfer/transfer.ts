@@ -177,7 +177,10 @@ async function warehouseFor(
   if (register === false) return null
   if (register !== null) return register
   if ((await connectorOf(configuration, connection)).openStore === undefined) return null
-  return await onlyWarehouse(configuration, 'connection' in from ? from.connection : null)
+  return await onlyWarehouse(configuration, {
+    source: 'connection' in from ? from.connection : null,
+    which: (names) => `Which warehouse shall show the table? --register ${names.join(' | ')}, or --no-register`,
+  })
 }
 
 function columnPlans(

@@ -58,7 +58,7 @@ describe('the two lines of the story', () => {
     const { stdout, stderr } = await transfer(file('members.csv'), 'lake:member_risk.members')
     expect(stderr).toContain('CSV: delimiter comma')
     expect(stderr).toMatch(/joined +date +inferred +date/)
-    expect(stdout).toContain("portage query 'select * from member_risk.members limit 10'")
+    expect(stdout).toContain("portage query --connection duckdb 'select * from member_risk.members limit 10'")
     expect(await query('select * from member_risk.members')).toBe('1,Ada,2021-03-24,10.50\n2,"Bo, Jr",2022-02-24,')
     const again = await transfer(file('members.csv'), 'lake:member_risk.members')
     expect(again.stdout).toContain('nothing was done')
