@@ -6,7 +6,7 @@ import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { snappyUncompress } from 'hyparquet'
 import { deserializeTCompactProtocol } from 'hyparquet/src/thrift.js'
 import { ConnectorError } from '../../connectors/errors.ts'
-import { decodeHybrid } from './parquet-hybrid.ts'
+import { decodeHybrid, isOneRunOfOnes } from './parquet-hybrid.ts'
 
 export type ChunkShape = {
   /** File and column, for messages. */
@@ -110,10 +110,12 @@ export class ParquetChunk {
       const length = new DataView(body.buffer, body.byteOffset).getUint32(0, true)
       at = 4 + length
       if (at > body.length) throw this.#damaged('has definition levels beyond its page')
-      const levels = decodeHybrid(body, 4, at, 1, rows)
-      present = 0
-      for (let row = 0; row < rows; row++) levels[row] = levels[row] === 1 ? present++ : -1
-      if (present < rows) this.#places = levels
+      if (!isOneRunOfOnes(body, 4, at, rows)) {
+        const levels = decodeHybrid(body, 4, at, 1, rows)
+        present = 0
+        for (let row = 0; row < rows; row++) levels[row] = levels[row] === 1 ? present++ : -1
+        if (present < rows) this.#places = levels
+      }
     }
     this.#indices = null
     if (encoding === ENCODING.plain) this.values = plainValues(this.#shape, body, at, present)

@@ -33,7 +33,43 @@ export function decodeHybrid(bytes: Uint8Array, start: number, end: number, widt
   return values
 }
 
+/** Whether levels of one bit are a single run of ones: a page without NULLs. False when it is not that simple. */
+export function isOneRunOfOnes(bytes: Uint8Array, start: number, end: number, count: number): boolean {
+  let header = 0
+  let at = start
+  for (let shift = 0; shift <= 21; shift += 7) {
+    if (at >= end) return false
+    const byte = bytes[at++] as number
+    header |= (byte & 0x7f) << shift
+    if (byte < 0x80) return (header & 1) === 0 && header >>> 1 >= count && at < end && bytes[at] === 1
+  }
+  return false
+}
+
+/** Wider values do not fit 32 bits beside the seven that are held already. */
+const MAX_NARROW = 24
+
 function unpack(bytes: Uint8Array, start: number, width: number, into: Int32Array, from: number, to: number): void {
+  if (width > MAX_NARROW) {
+    unpackWide(bytes, start, width, into, from, to)
+    return
+  }
+  const mask = 2 ** width - 1
+  let at = start
+  let held = 0
+  let bits = 0
+  for (let i = from; i < to; i++) {
+    while (bits < width) {
+      held |= (bytes[at++] ?? 0) << bits
+      bits += 8
+    }
+    into[i] = held & mask
+    held >>>= width
+    bits -= width
+  }
+}
+
+function unpackWide(bytes: Uint8Array, start: number, width: number, into: Int32Array, from: number, to: number): void {
   const mask = width === 32 ? -1 : 2 ** width - 1
   let at = start
   let held = 0
@@ -44,7 +80,7 @@ function unpack(bytes: Uint8Array, start: number, width: number, into: Int32Arra
       held += (bytes[at++] ?? 0) * 2 ** bits
       bits += 8
     }
-    into[i] = width === 0 ? 0 : Number(held % 2 ** 32) & mask
+    into[i] = (held % 2 ** 32) & mask
     held = Math.floor(held / 2 ** width)
     bits -= width
   }
