@@ -1,5 +1,5 @@
 /** One endpoint for the tests of a file, on a scripted SQL side. */
-import { afterAll, afterEach, beforeAll } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { type SnowflakeEndpoint, type SnowflakeEndpointOptions, startSnowflakeEndpoint } from '../support/snowflake/endpoint.ts'
 import { ADA } from './driver.ts'
 import { type Answer, type ScriptedEngine, scriptedEngine } from './scripted-engine.ts'
@@ -17,4 +17,9 @@ export function useEndpoint(script: Readonly<Record<string, Answer>>, options: P
   afterEach(() => endpoint.clearFaults())
   afterAll(() => endpoint.close())
   return { endpoint: () => endpoint, engine: () => engine }
+}
+
+/** Holds in the end, also on a machine that is busy. */
+export function eventually<T>(read: () => T) {
+  return expect.poll(read, { timeout: 20_000 })
 }

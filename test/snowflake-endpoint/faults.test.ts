@@ -4,7 +4,7 @@ import type { FaultEffect } from '../support/snowflake/faults.ts'
 import { CHUNK_GONE, EXPIRED, LOST_ANSWER, PROXY_PAGE, UNAVAILABLE } from '../support/snowflake/faults.ts'
 import { call, query, tokens } from './api-request.ts'
 import { connect, refusal, run, type Statement } from './driver.ts'
-import { useEndpoint } from './endpoint-fixture.ts'
+import { eventually, useEndpoint } from './endpoint-fixture.ts'
 
 const ROWS = 2_000
 const rows = Array.from({ length: ROWS }, (_, id) => [String(id), 'x'.repeat(50)])
@@ -101,10 +101,10 @@ describe('silence', () => {
       body: '{"sqlText":"one"}',
       signal: left.signal,
     })
-    await expect.poll(() => [armed.hits, ran() - before]).toEqual([1, when === 'after' ? 1 : 0])
+    await eventually(() => [armed.hits, ran() - before]).toEqual([1, when === 'after' ? 1 : 0])
     left.abort()
     await expect(asked).rejects.toThrow('aborted')
-    await expect.poll(last).toMatchObject({ fault: 'stall', status: 0 })
+    await eventually(last).toMatchObject({ fault: 'stall', status: 0 })
   })
 
   test('does not hold up the end of the endpoint, nor a cancel', async () => {
@@ -118,7 +118,7 @@ describe('silence', () => {
         },
       }),
     )
-    await expect.poll(() => statement !== null).toBe(true)
+    await eventually(() => statement !== null).toBe(true)
     // Nothing runs on the server: the cancel says so.
     const cancelled = await new Promise<unknown>((resolve) => {
       statement?.cancel((error) => resolve(error?.code))

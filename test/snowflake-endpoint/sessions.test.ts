@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { startSnowflakeEndpoint } from '../support/snowflake/endpoint.ts'
 import { call, LOGIN, query, tokens } from './api-request.ts'
 import { ADA, connect, refusal, rowsOf, run, type Statement } from './driver.ts'
-import { useEndpoint } from './endpoint-fixture.ts'
+import { eventually, useEndpoint } from './endpoint-fixture.ts'
 import { scriptedEngine } from './scripted-engine.ts'
 
 const ONE = { columns: [['A', 'text']] as const, rows: [['1']] }
@@ -117,7 +117,7 @@ describe('a statement', () => {
   test('that takes long is answered with where to ask, and asked for until it ends', async () => {
     await using session = await connect(fixture.endpoint())
     const answer = refusal(run(session, 'hang'))
-    await expect.poll(() => fixture.endpoint().requests.filter(({ kind }) => kind === 'result').length).toBeGreaterThan(1)
+    await eventually(() => fixture.endpoint().requests.filter(({ kind }) => kind === 'result').length).toBeGreaterThan(1)
     const { queryId } = fixture.endpoint().statements.at(-1) ?? { queryId: '' }
     const { token } = await tokens(fixture.endpoint())
     expect(await call(fixture.endpoint(), `/queries/${queryId}/abort-request`, { token })).toMatchObject({
@@ -129,12 +129,12 @@ describe('a statement', () => {
   test('goes on while its session expires and is renewed between two questions for its result', async () => {
     await using session = await connect(fixture.endpoint())
     const answer = refusal(run(session, 'hang'))
-    await expect.poll(() => fixture.endpoint().requests.at(-1)?.kind).toBe('result')
+    await eventually(() => fixture.endpoint().requests.at(-1)?.kind).toBe('result')
     const before = fixture.endpoint().requests.length
     fixture.endpoint().expireSessions()
     const later = () => fixture.endpoint().requests.slice(before)
-    await expect.poll(() => later().findLast(({ kind }) => kind === 'renewal')?.code).toBe(null)
-    await expect.poll(() => later().at(-1)).toMatchObject({ kind: 'result', code: null })
+    await eventually(() => later().findLast(({ kind }) => kind === 'renewal')?.code).toBe(null)
+    await eventually(() => later().at(-1)).toMatchObject({ kind: 'result', code: null })
     const { queryId } = fixture.endpoint().statements.at(-1) ?? { queryId: '' }
     const { token } = await tokens(fixture.endpoint())
     await call(fixture.endpoint(), `/queries/${queryId}/abort-request`, { token })
@@ -153,7 +153,7 @@ describe('a statement', () => {
         },
       }),
     )
-    await expect.poll(() => endpoint.statements.length).toBe(1)
+    await eventually(() => endpoint.statements.length).toBe(1)
     await new Promise<void>((resolve, reject) => {
       statement?.cancel((error) => (error ? reject(error) : resolve()))
     })
@@ -190,7 +190,7 @@ describe('a statement', () => {
     expect(await rowsOf(found)).toEqual([['2']])
     expect(await session.connection.getQueryStatus(statement.getQueryId())).toBe('SUCCESS')
     hanging.statement.cancel()
-    await expect.poll(() => session.connection.getQueryStatus(hangingId)).toBe('FAILED_WITH_ERROR')
+    await eventually(() => session.connection.getQueryStatus(hangingId)).toBe('FAILED_WITH_ERROR')
     await expect(session.connection.getQueryStatusThrowIfError(hangingId)).rejects.toThrow('SQL execution canceled')
   })
 
