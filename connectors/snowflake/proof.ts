@@ -77,10 +77,15 @@ function nullDifferences(
 }
 
 /** Reads new files once, as the relations will. I/O; wakes the virtual warehouse. */
-export async function proveFiles(client: SnowflakeClient, plan: PartPlan, signal: AbortSignal): Promise<readonly Wrong[]> {
+export async function proveFiles(
+  client: SnowflakeClient,
+  plan: PartPlan,
+  // In a transaction it is not: another session does not see what this one added.
+  { signal, repeatable }: { readonly signal: AbortSignal; readonly repeatable: boolean },
+): Promise<readonly Wrong[]> {
   const wrong: Wrong[] = []
   for (const paths of batches([...plan.proven.keys()], FILES_PER_QUERY)) {
-    const answer = await client.run(proofStatement(plan, paths), { signal, repeatable: true })
+    const answer = await client.run(proofStatement(plan, paths), { signal, repeatable })
     wrong.push(...differences(plan.proven, paths, plan.columns, answer))
   }
   return wrong

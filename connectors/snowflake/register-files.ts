@@ -76,7 +76,7 @@ async function changePart(
 ): Promise<void> {
   const wrong = [
     ...(await apply(client, phase, part, 'ADD', request, signal)),
-    ...(part.proven.size === 0 ? [] : await proveFiles(client, part, signal)),
+    ...(part.proven.size === 0 ? [] : await proveFiles(client, part, { signal, repeatable: !isExchange(part, phase) })),
   ]
   if (wrong.length > 0) throw proofError(table, phase.integration, named(wrong))
   const left = await apply(client, phase, part, 'REMOVE', request, signal)

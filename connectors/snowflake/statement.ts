@@ -68,7 +68,8 @@ export async function startStatement(
 function watched(ms: number, signal: AbortSignal): Pick<StartedStatement, 'stopped' | 'release'> {
   let release = () => {}
   const stopped = new Promise<never>((_, reject) => {
-    const timer = setTimeout(() => reject(timeoutError(ms)), Math.max(0, ms))
+    // A result that nobody reads keeps no process alive.
+    const timer = setTimeout(() => reject(timeoutError(ms)), Math.max(0, ms)).unref()
     const stop = () => reject(signal.reason)
     signal.addEventListener('abort', stop, { once: true })
     release = () => {

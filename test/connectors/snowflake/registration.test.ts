@@ -264,6 +264,24 @@ describe.each(ENDPOINT_ONLY)('faults of %s', () => {
   )
 
   test.each([
+    ['before', { kind: 'session-gone', when: 'before' }],
+    ['after', { kind: 'session-gone', when: 'after' }],
+  ] as const)('a session that is gone in the middle of a transaction, %s the proof: no false alarm', async (_when, effect) => {
+    const loan = await table('loan', LOAN, {
+      base: [[base(1, 'a')]],
+      changes: [[change('c', 11, 2, 'b')], [change('c', 12, 3, 'c')]],
+    })
+    await subject.warehouse.register(request([loan]), signal)
+    const merged = await file(LOAN, 'changes', [change('c', 11, 2, 'b'), change('c', 12, 3, 'c')])
+    const next = request([{ ...loan, changes: [merged] }])
+    subject.account.endpoint?.arm({ request: 'query', sql: /^SELECT METADATA/, effect })
+    expect(await failure(subject.warehouse.register(next, signal))).toMatchObject({ recovery: 'retry' })
+    expect(await queryRows(subject.warehouse, 'select * from raw.loan_changes')).toHaveLength(3)
+    await subject.warehouse.register(next, signal)
+    expect(await queryRows(subject.warehouse, 'select * from raw.loan_changes')).toHaveLength(3)
+  })
+
+  test.each([
     ['silence', { kind: 'stall', when: 'before' }],
     ['silence after it ran', { kind: 'stall', when: 'after' }],
     ['an answer that ends early', { kind: 'truncate', bytes: 40 }],
