@@ -261,6 +261,14 @@ describe("other writers' files", () => {
     expect(back.columns).toEqual([
       ['2015-03-08T01:59:59.000000', '2015-03-08T03:00:00.000000', '2015-11-01T01:59:59.000000', '1969-12-31T19:00:00.000000'],
     ])
+    const spark = await readOrc(
+      oneColumn(TypeKind.TIMESTAMP, streams, 4, { timezone: 'America/New_York', footer: { calendar: 2 } }),
+      {
+        timestamps: 'text',
+        clock: 'instant',
+      },
+    )
+    expect(spark.columns).toEqual([instants.map((second) => new Date(second * 1000).toISOString().replace('.000Z', '.000000'))])
     expect(zoneOffset('GMT+05:30')?.(0)).toBe(19_800)
     await expect(readOrc(oneColumn(TypeKind.TIMESTAMP, streams, 4, { timezone: 'Mars/Olympus' }))).rejects.toMatchObject({
       code: 'FORMAT',
