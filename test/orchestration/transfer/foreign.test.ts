@@ -114,6 +114,8 @@ test('transfer carries a table from its files, once; a condition and a query go 
   const few = place.path('few.csv')
   expect(await run('transfer', 'hive:fixtures.plain', `file:${few}`, '--columns', 'b,a')).toMatchObject({ code: 0 })
   expect(readFileSync(few, 'utf8')).toBe('b,a\nx,7\n')
+  const empty = await run('transfer', 'hive:fixtures.bare', 'lake:sales.bare')
+  expect([empty.code, empty.stdout]).toEqual([0, expect.stringContaining('0 rows')])
   for (const argv of [
     ['hive:fixtures.visits', `file:${few}`, '--columns', 'id', '--where', 'id > 4'],
     ['hive:select id from anywhere', `file:${few}`],
