@@ -7,6 +7,7 @@ import { ConnectorError } from '../../../connectors/errors.ts'
 import { openSnowflakeClient, type SnowflakeClient } from '../../../connectors/snowflake/client.ts'
 import { connectionOptions } from '../../../connectors/snowflake/driver.ts'
 import { type SnowflakeOptions, snowflakeOptions } from '../../../connectors/snowflake/options.ts'
+import { selfSignedCertificate } from '../../../orchestration/dev/self-signed.ts'
 import { scratch } from '../../support/scratch.ts'
 import { type SnowflakeEndpoint, startSnowflakeEndpoint } from '../../support/snowflake/endpoint.ts'
 import { EXPIRED, LOST_ANSWER, PROXY_PAGE, UNAVAILABLE } from '../../support/snowflake/faults.ts'
@@ -70,6 +71,21 @@ const MANY: ScriptedAnswer = {
   columns: [['ID', 'fixed', 10, 0]],
   rows: Array.from({ length: 5_000 }, (_, id) => [String(id)]),
 }
+
+test('a certificate that nobody vouches for is refused at once', async () => {
+  const { key, certificate } = selfSignedCertificate(new Date(), '127.0.0.1')
+  const engine = clientEngine({})
+  await using endpoint = await startSnowflakeEndpoint({
+    engine,
+    account: 'local',
+    users: [USER],
+    tls: { key, cert: certificate },
+  })
+  const options = snowflakeOptions.parse({ ...connectionOf(endpoint), user: 'ADA', password: 'correct horse' })
+  await expect(openSnowflakeClient(options, testEnvironment(), { integration: 'loans', run: 'r1' })).rejects.toMatchObject({
+    code: 'TLS',
+  })
+})
 
 describe('a session', () => {
   let engine: ClientEngine
