@@ -323,6 +323,8 @@ describe('Spark', () => {
       "insert into t.serde partition (y=4) values (3, 'b', 5)",
       "create table t.buckets (k int, v string) using parquet clustered by (k) into 2 buckets location 's3a://lake/buckets'",
       "insert into t.buckets values (1, 'x'), (2, 'y'), (3, 'z')",
+      `create table t.wide (id int, s struct<${Array.from({ length: 40 }, (_, index) => `f${index}:int`).join(',')}>) using orc location 's3a://lake/wide'`,
+      `insert into t.wide select 1, named_struct(${Array.from({ length: 40 }, (_, index) => `'f${index}', ${index}`).join(', ')})`,
       "create table t.deep (id int, a array<struct<k:string,v:map<string,int>>>) using parquet location 's3a://lake/deep'",
       "insert into t.deep values (1, array(named_struct('k', 'q', 'v', map('z', 1, 'y', null)), null)), (2, array()), (3, null)",
     ])
@@ -331,6 +333,8 @@ describe('Spark', () => {
       expect(ours).toEqual(theirs)
       expect(ours).toHaveLength(3)
     }
+    const [wide] = await linesOf(openForeignReader(await found(engine, 'wide'), null))
+    expect(wide).toMatch(/^1 \| \{"f0":0,.*"f39":39\}$/)
     expect(sorted(await linesOf(openForeignReader(await found(engine, 'deep'), null)))).toEqual([
       '1 | [{"k":"q","v":[["z",1],["y",null]]},null]',
       '2 | []',

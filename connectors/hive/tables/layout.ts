@@ -12,12 +12,16 @@ import { formatOf, refusalOf } from './refusals.ts'
 /** Partitions that are asked for at the same time. */
 const AT_ONCE = 4
 
+const WHOLE_TYPES = 'spark.sql.debug.maxToStringFields=1000000'
+
 export const tableSubject = ({ schema, name }: TableAddress): string => `Table "${schema}.${name}"`
 
 export const relationOf = ({ schema, name }: TableAddress): string => qualified(schema, name)
 
 /** Null: there is no such table. */
 export async function describeTable(client: HiveClient, table: TableAddress, signal: AbortSignal): Promise<Description | null> {
+  // Else Spark leaves out what a struct has beyond its 25th field.
+  if (client.dialect === 'spark') await client.statement(`SET ${WHOLE_TYPES}`, signal)
   let rows: readonly (readonly HiveValue[])[]
   try {
     rows = await ask(client, `DESCRIBE FORMATTED ${relationOf(table)}`, signal)
