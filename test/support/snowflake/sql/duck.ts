@@ -80,6 +80,7 @@ const RULES: readonly (readonly [RegExp, string, string, (found: RegExpExecArray
     (found) => `Number out of representable range: type FIXED ${found[2]?.slice(7)}, value ${found[1]}`,
   ],
   [/(?:Overflow|out of range)/i, '100046', '22003', () => 'Number out of representable range'],
+  [/could not convert blob to UTF8/i, '100144', '22000', () => 'Invalid UTF8 detected in string'],
   [/More than one row returned by a subquery/, '090150', '22000', () => 'Single-row subquery returns more than one row.'],
   [
     /Could not convert string ['"]([\s\S]*?)['"] to (?:TIME|TIMESTAMP)/,

@@ -1,7 +1,7 @@
 /** Functions of VARIANT, OBJECT and ARRAY. */
 import { castTo } from '../bind/cast.ts'
 import { toVariant } from '../bind/to-variant.ts'
-import { anyNullable, type Bound, bound } from '../bind/value.ts'
+import { anyNullable, type Bound, bound, quoted } from '../bind/value.ts'
 import { nodeTypeOf, variantOf } from '../external/file-node.ts'
 import { ARRAY, BOOLEAN, DATE, FLOAT, isSemi, number, OBJECT, type SqlType, text, timestamp, VARIANT } from '../types.ts'
 import { asInteger, asText, between, constantText, type FunctionTable, fixed, refuse, type ScalarFunction } from './function.ts'
@@ -80,6 +80,11 @@ const arrayOf: ScalarFunction = between(0, 500, (values) =>
   bound(`('[' || concat_ws(',', ${values.length === 0 ? "''" : values.map(json).join(', ')}) || ']')`, ARRAY, false),
 )
 
+const semiOnly = (bind: (sql: string) => Bound): ScalarFunction =>
+  fixed(1, ([value], context) =>
+    value === undefined || !isSemi(value.type) ? refuse(value === undefined ? [] : [value], context) : bind(value.sql),
+  )
+
 export const SEMI_FUNCTIONS: FunctionTable = {
   PARSE_JSON: parse(false),
   TRY_PARSE_JSON: parse(true),
@@ -113,7 +118,7 @@ export const SEMI_FUNCTIONS: FunctionTable = {
   }),
   ARRAY_CONTAINS: fixed(2, (values, context) => {
     const [value, list] = values
-    if (value === undefined || list === undefined || !isSemi(value.type)) return refuse(values, context)
+    if (value === undefined || list?.type.kind !== 'array' || !isSemi(value.type)) return refuse(values, context)
     return bound(
       `list_contains(CAST(CAST(${list.sql} AS JSON) AS JSON[]), CAST(${value.sql} AS JSON))`,
       BOOLEAN,
@@ -122,18 +127,12 @@ export const SEMI_FUNCTIONS: FunctionTable = {
   }),
   ARRAY_TO_STRING: fixed(2, (values, context) => {
     const [list, separator] = values
-    if (list === undefined || separator === undefined) return refuse(values, context)
+    if (list?.type.kind !== 'array') return refuse(values, context)
     const items = `list_transform(CAST(CAST(${list.sql} AS JSON) AS JSON[]), lambda e: coalesce(sf_variant_text(CAST(e AS VARCHAR)), ''))`
-    return bound(`array_to_string(${items}, ${asText(separator, context).sql})`, text(), anyNullable(values))
+    return bound(`array_to_string(${items}, ${quoted(constantText(separator, values, context))})`, text(), anyNullable(values))
   }),
-  OBJECT_KEYS: fixed(1, ([value], context) =>
-    value === undefined ? refuse([], context) : bound(`CAST(to_json(json_keys(${value.sql})) AS VARCHAR)`, ARRAY),
-  ),
-  STRIP_NULL_VALUE: fixed(1, ([value], context) =>
-    value === undefined
-      ? refuse([], context)
-      : bound(`CASE WHEN json_type(${value.sql}) = 'NULL' THEN NULL ELSE ${value.sql} END`, VARIANT),
-  ),
+  OBJECT_KEYS: semiOnly((sql) => bound(`CAST(to_json(json_keys(${sql})) AS VARCHAR)`, ARRAY)),
+  STRIP_NULL_VALUE: semiOnly((sql) => bound(`CASE WHEN json_type(${sql}) = 'NULL' THEN NULL ELSE ${sql} END`, VARIANT)),
   IS_NULL_VALUE: flagged((sql) => `(json_type(${sql}) = 'NULL')`),
   IS_OBJECT: flagged((sql) => `(json_type(${sql}) = 'OBJECT')`),
   IS_ARRAY: flagged((sql) => `(json_type(${sql}) = 'ARRAY')`),

@@ -236,7 +236,7 @@ export const TEXT_FUNCTIONS: FunctionTable = {
   HEX_ENCODE: hexEncode,
   HEX_DECODE_STRING: fixed(
     1,
-    ofTexts(([a]) => `decode(unhex(${a}))`, text()),
+    ofTexts(([a]) => `decode(sf_text_binary(${a}))`, text()),
   ),
   HEX_DECODE_BINARY: fixed(
     1,

@@ -66,11 +66,22 @@ function partOf(value: Bound | undefined, values: readonly Bound[], context: Fun
   return part
 }
 
-/** Text is taken for a timestamp where a date or time is wanted. */
-const moment = (value: Bound, context: FunctionContext): Bound =>
-  value.type.kind === 'text' || isSemi(value.type) || value.type.kind === 'null'
-    ? castTo(value, timestamp('timestamp_ntz'), context)
-    : value
+/** Text is taken for a timestamp where a date or time is wanted; what is no moment is refused. */
+function moment(value: Bound, context: FunctionContext): Bound {
+  const { kind } = value.type
+  if (kind === 'text' || isSemi(value.type) || kind === 'null') return castTo(value, timestamp('timestamp_ntz'), context)
+  return kind === 'date' || kind === 'time' || isTimestamp(value.type) ? value : refuse([value], context)
+}
+
+/** The same for functions of days, which a time of day has not. */
+function dated(value: Bound, context: FunctionContext): Bound {
+  const source = moment(value, context)
+  return source.type.kind === 'time' ? refuse([value], context) : source
+}
+
+/** A moment that has the part. */
+const withPart = (value: Bound, part: string, context: FunctionContext): Bound =>
+  SMALL.has(part) ? moment(value, context) : dated(value, context)
 
 const SMALL = new Set(['hour', 'minute', 'second', 'millisecond', 'microsecond'])
 const STEPS: Readonly<Record<string, string>> = {
@@ -90,7 +101,7 @@ const dateAdd: ScalarFunction = fixed(3, (values, context) => {
   const [unit, amount, value] = values
   if (amount === undefined || value === undefined) return refuse(values, context)
   const part = partOf(unit, values, context)
-  const source = moment(value, context)
+  const source = withPart(value, part, context)
   const count = asInteger(amount, context)
   const steps =
     part === 'quarter'
@@ -108,7 +119,8 @@ const dateDiff: ScalarFunction = fixed(3, (values, context) => {
   const [unit, from, to] = values
   if (from === undefined || to === undefined) return refuse(values, context)
   const part = partOf(unit, values, context)
-  const [a, b] = [moment(from, context), moment(to, context)]
+  const [a, b] = [withPart(from, part, context), withPart(to, part, context)]
+  if ((a.type.kind === 'time') !== (b.type.kind === 'time')) return refuse(values, context)
   const stamp = (value: Bound) => (value.type.kind === 'time' ? value.sql : `CAST(${value.sql} AS TIMESTAMP)`)
   return bound(`CAST(date_diff('${part}', ${stamp(a)}, ${stamp(b)}) AS DECIMAL(18,0))`, number(9), anyNullable([from, to]))
 })
@@ -119,7 +131,10 @@ const dateTrunc: ScalarFunction = fixed(2, (values, context) => {
     first?.constant !== undefined && PARTS[(first.constant ?? '').toUpperCase()] !== undefined ? [first, second] : [second, first]
   if (value === undefined) return refuse(values, context)
   const part = partOf(unit, values, context)
-  const source = moment(value, context)
+  const source = withPart(value, part, context)
+  if (source.type.kind === 'time') {
+    return bound(`CAST(date_trunc('${part}', DATE '1970-01-01' + ${source.sql}) AS TIME)`, source.type, value.nullable)
+  }
   const sql = `date_trunc('${part}', ${source.sql})`
   return source.type.kind === 'date'
     ? bound(`CAST(${sql} AS DATE)`, DATE, value.nullable)
@@ -143,7 +158,7 @@ const EXTRACTS: Readonly<Record<string, string>> = {
 }
 
 function extracted(part: string, value: Bound, context: FunctionContext): Bound {
-  const source = moment(value, context)
+  const source = withPart(value, part, context)
   const digits = number(part === 'year' || part === 'isoyear' ? 4 : 2)
   const second = part === 'second' ? `floor(date_part('second', ${source.sql}))` : `date_part('${part}', ${source.sql})`
   return bound(`CAST(${second} AS DECIMAL(4,0))`, part === 'dayofyear' ? number(3) : digits, value.nullable)
@@ -163,7 +178,7 @@ const datePart: ScalarFunction = fixed(2, (values, context) => {
   const [unit, value] = values
   if (value === undefined) return refuse(values, context)
   const word = constantText(unit, values, context).toUpperCase()
-  const source = moment(value, context)
+  const source = EPOCHS[word] === undefined && !word.startsWith('EPOCH') ? moment(value, context) : dated(value, context)
   const micros = EPOCHS[word]
   if (micros !== undefined) {
     // A quotient of doubles would round what is near the year 9999.
@@ -267,7 +282,7 @@ const convertTimezone: ScalarFunction = between(2, 3, (values, context) => {
     const source = castTo(third, timestamp('timestamp_ntz'), context)
     return bound(`timezone(${zone(second)}, timezone(${zone(first)}, ${source.sql}))`, timestamp('timestamp_ntz'), third.nullable)
   }
-  const source = moment(second, context)
+  const source = dated(second, context)
   const utc = constantText(first, values, context).toUpperCase() === 'UTC'
   if (!utc && source.type.kind !== 'timestamp_ntz')
     return bound(`timezone(${zone(first)}, timezone('UTC', ${source.sql}))`, timestamp('timestamp_ntz'), second.nullable)
@@ -330,12 +345,12 @@ export const TIME_FUNCTIONS: FunctionTable = {
   LAST_DAY: fixed(1, ([value], context) =>
     value === undefined
       ? refuse([], context)
-      : bound(`last_day(CAST(${moment(value, context).sql} AS DATE))`, DATE, value.nullable),
+      : bound(`last_day(CAST(${dated(value, context).sql} AS DATE))`, DATE, value.nullable),
   ),
   ADD_MONTHS: fixed(2, (values, context) => {
     const [value, months] = values
     if (value === undefined || months === undefined) return refuse(values, context)
-    const source = moment(value, context)
+    const source = dated(value, context)
     const shift = (sql: string) =>
       `CAST(${sql} + to_months(CAST(${asInteger(months, context)} AS INTEGER)) AS ${source.type.kind === 'date' ? 'DATE' : 'TIMESTAMP'})`
     // The last day of a month stays the last day.
@@ -343,10 +358,10 @@ export const TIME_FUNCTIONS: FunctionTable = {
     return bound(sql, source.type, anyNullable(values))
   }),
   MONTHNAME: fixed(1, ([value], context) =>
-    value === undefined ? refuse([], context) : bound(`strftime(${moment(value, context).sql}, '%b')`, text(3), value.nullable),
+    value === undefined ? refuse([], context) : bound(`strftime(${dated(value, context).sql}, '%b')`, text(3), value.nullable),
   ),
   DAYNAME: fixed(1, ([value], context) =>
-    value === undefined ? refuse([], context) : bound(`strftime(${moment(value, context).sql}, '%a')`, text(3), value.nullable),
+    value === undefined ? refuse([], context) : bound(`strftime(${dated(value, context).sql}, '%a')`, text(3), value.nullable),
   ),
   DATE_FROM_PARTS: fixed(3, (values, context) => {
     const [year = '', month = '', day = ''] = values.map((value) => asInteger(value, context))
