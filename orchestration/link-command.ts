@@ -27,7 +27,13 @@ export async function linkNow(context: CommandContext, { from, to, replace, dryR
   const { signal } = context
   const target = await targetOf(session, to)
   await using closing = new AsyncDisposableStack()
+  const tell = (text: string): Promise<void> => context.io.stderr.write(`link: ${text}\n`)
+  await tell('reading the footers of the files')
   const table = await foreignTable(session, from, closing, signal)
+  const { files, rows } = sizeOf(table)
+  await tell(
+    `${counted(files, 'file')}, ${counted(rows, 'row')}; ${dryRun ? 'planning' : 'registering and counting what is new'}`,
+  )
   const warehouse = closing.use(await session.opener.warehouse(target.connection))
   const link = capable(warehouse, target.connection, 'link')
   const outcome = await link({ table, as: target.name, replace, dryRun }, signal)

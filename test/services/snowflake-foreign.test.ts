@@ -37,7 +37,7 @@ async function link(file: string, table: string) {
 
 test.each(['flat.parquet', 'flat.orc'])('every type of %s', async (file) => {
   const table = file.replace('.', '_')
-  expect(await link(file, table)).toMatchObject({ code: 0, stderr: '' })
+  expect(await link(file, table)).toMatchObject({ code: 0 })
   const from = `FROM ${account.schema}.${table} ORDER BY id`
   expect(
     await account.rows(
@@ -59,7 +59,7 @@ test.each(['flat.parquet', 'flat.orc'])('every type of %s', async (file) => {
 
 test.each(['int96.parquet', 'unnamed.parquet', 'unnamed.orc'])('%s', async (file) => {
   const table = file.replace('.', '_')
-  expect(await link(file, table)).toMatchObject({ code: 0, stderr: '' })
+  expect(await link(file, table)).toMatchObject({ code: 0 })
   const [id, seen, word] = file.startsWith('unnamed') ? ['_col0', '_col1', '_col2'] : ['id', 'seen', 'word']
   expect(
     await account.rows(

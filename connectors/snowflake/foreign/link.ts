@@ -90,7 +90,7 @@ async function tableName({ client, signal }: Context, { database, schema, name }
   if (current !== null) return { database: current, ...stored }
   throw new ConnectorError(
     'CONFIGURATION',
-    `No database for "${schema}.${name}": write database.schema.table, or give the connection a "database" in config/connections.yaml`,
+    `No database for "${schema}.${name}": write database.schema.table, or give the connection in config/connections.yaml a "database" that its role may use (GRANT USAGE ON DATABASE … TO ROLE …)`,
   )
 }
 

@@ -37,7 +37,7 @@ export async function currentDatabase(client: SnowflakeClient, signal: AbortSign
   if (name !== null) return name
   throw new ConnectorError(
     'CONFIGURATION',
-    'No database: write database.schema.table, or give the connection a "database" in config/connections.yaml',
+    'No database: write database.schema.table, or give the connection in config/connections.yaml a "database" that its role may use (GRANT USAGE ON DATABASE … TO ROLE …)',
   )
 }
 

@@ -33,8 +33,8 @@ test('Snowflake comes to the vectors', async () => {
   await using account = await openTestAccount()
   using configured = configure(account)
   await account.store.putIfAbsent('vectors/f.parquet', await vectorFile())
-  const { stderr } = await configured.run('link', account.store.address('vectors/'), `snow:${account.schema}.vector`)
-  expect(stderr).toBe('')
+  const { code, stderr } = await configured.run('link', account.store.address('vectors/'), `snow:${account.schema}.vector`)
+  expect(code, stderr).toBe(0)
   const columns = vectorColumns('"').map(({ expression, type }) => ({
     expression: expression.toUpperCase().replace('T.', 't.'),
     type,
