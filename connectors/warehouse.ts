@@ -11,6 +11,8 @@ export type Dialect = {
   readonly quote: '"' | '`'
   /** Present: the engine stores names that are written without quotes in this case, so ours are made to be written so. */
   readonly folds?: 'upper' | 'lower'
+  /** Present: relations are named by letters of ASCII, digits and `_` alone; of a source's name the rest is written `_`. */
+  readonly relationNames?: 'words'
   /**
    * Name of the relation that shows a relation's history with every value as it was landed. Absent: the history relation does; it
    * shows no text as something else, such as JSON.

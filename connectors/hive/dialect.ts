@@ -72,6 +72,7 @@ function column(name: HiveDialectName, physical: string, type: LogicalType): str
 const dialect = (name: HiveDialectName): Dialect => ({
   name,
   quote: '`',
+  relationNames: 'words',
   // Hive forgets the case of every name; Spark keeps that of a view's columns.
   ...(name === 'hive' ? { folds: 'lower' } : {}),
   typeOf: (type) => sqlType(name, type),

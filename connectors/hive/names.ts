@@ -40,7 +40,7 @@ function refuseRelation({ table, relation }: TableRegistration): void {
   if (RELATION.test(relation) && !OWN.test(relation)) return
   throw new ConnectorError(
     'SCHEMA',
-    `Table "${table}" cannot be shown as "${relation}" in a Hive metastore: expected letters, digits and _, not beginning with portage_files__ or portage_ledger__. Leave it out with "!${table}" under "source.tables", in an integration without this warehouse it may stay`,
+    `Table "${table}" cannot be shown as "${relation}" in a Hive metastore: expected letters, digits and _, and names that begin with portage_files__ or portage_ledger__ are Portage's own. Rename it, or leave it out with "!${table}" under "source.tables" of a new integration`,
   )
 }
 

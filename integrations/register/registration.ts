@@ -23,7 +23,7 @@ export function registrationOf(state: LogState, options: RegistrationOptions): R
   const { integration, schema, dialect, store, dryRun } = options
   const address = (key: string) => store.address(key)
   // Tables still under way take their names already, so that completing one renames nothing.
-  const names = stateRelationNames(state)
+  const names = stateRelationNames(state, dialect)
   const tables = Object.entries(state.tables).flatMap(([name, each]) => {
     const table = name as TableName
     const relation = names.get(table)
@@ -58,13 +58,16 @@ export function registrationOf(state: LogState, options: RegistrationOptions): R
 }
 
 /** Names of the relations of every table of the log, those that are not shown yet included. */
-export function stateRelationNames(state: LogState): ReadonlyMap<TableName, string> {
+export function stateRelationNames(
+  state: LogState,
+  dialect: Pick<Dialect, 'relationNames'> = {},
+): ReadonlyMap<TableName, string> {
   const tables = Object.entries(state.tables).map(([table, each]) => ({
     table: table as TableName,
     // A table created again keeps the name of the one that is still shown.
     id: (each.shown === null ? undefined : each.versions[each.shown.version])?.id ?? each.schema.id,
   }))
-  return relationNames(tables)
+  return relationNames(tables, dialect)
 }
 
 function renewedOf(

@@ -1,5 +1,6 @@
 /** Names of relations in a warehouse. Pure. */
 import type { TableName } from '../../connectors/change.ts'
+import type { Dialect } from '../../connectors/ports.ts'
 
 /** What the table's name is made of; `id` decides who keeps the shorter name. */
 export type NamedTable = { readonly table: TableName; readonly id: string }
@@ -7,14 +8,18 @@ export type NamedTable = { readonly table: TableName; readonly id: string }
 /**
  * One relation name per table: the table's own name when its schema is `public`, else `<schema>_<table>`. Warehouses compare
  * names without case and every table also takes `<relation>_changes`; where that would clash, the older table (lower id) of the two keeps the
- * name and the other gets `<schema>_<table>`, then `<schema>_<table>_2`, `_3` …
+ * name and the other gets `<schema>_<table>`, then `<schema>_<table>_2`, `_3` … Engines whose names are words get words.
  */
-export function relationNames(tables: readonly NamedTable[]): ReadonlyMap<TableName, string> {
+export function relationNames(
+  tables: readonly NamedTable[],
+  dialect: Pick<Dialect, 'relationNames'> = {},
+): ReadonlyMap<TableName, string> {
+  const written = dialect.relationNames === 'words' ? asWord : (name: string) => name
   const taken = new Set<string>()
   const names = new Map<TableName, string>()
   const free = (name: string) => !taken.has(name.toLowerCase()) && !taken.has(historyName(name).toLowerCase())
   for (const { table } of tables.toSorted(byRank)) {
-    const candidates = candidateNames(table)
+    const candidates = candidateNames(table, written)
     let name = candidates.next().value
     while (!free(name)) name = candidates.next().value
     taken.add(name.toLowerCase())
@@ -28,10 +33,15 @@ export function historyName(relation: string): string {
   return `${relation}_changes`
 }
 
-function* candidateNames(table: TableName): Generator<string, never> {
+/** `Größe-2` as `Gro_e_2`: letters lose their marks, what is no letter then becomes `_`. */
+function asWord(name: string): string {
+  return name.normalize('NFKD').replace(/\p{M}/gu, '').replace(/\W/gu, '_')
+}
+
+function* candidateNames(table: TableName, written: (name: string) => string): Generator<string, never> {
   const dot = table.indexOf('.')
-  const [schema, name] = [table.slice(0, dot), table.slice(dot + 1)]
-  if (schema === 'public') yield name
+  const [schema, name] = [written(table.slice(0, dot)), written(table.slice(dot + 1))]
+  if (table.startsWith('public.')) yield name
   yield `${schema}_${name}`
   for (let n = 2; ; n++) yield `${schema}_${name}_${n}`
 }

@@ -91,7 +91,7 @@ function foundRelation({ relations }: ComparedWarehouse, relation: string): Ware
 function expectedRelations({ state, dialect }: ComparedWarehouse, table: TableName) {
   const known = state?.tables[table]
   const shown = known === undefined ? null : shownTable(known)
-  const relation = state === null ? undefined : stateRelationNames(state).get(table)
+  const relation = state === null ? undefined : stateRelationNames(state, dialect).get(table)
   if (shown === null || relation === undefined) return null
   const current: readonly Expected[] = relationColumns(shown.schema).map(({ column, name }) => ({
     column,

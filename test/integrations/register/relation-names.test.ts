@@ -37,6 +37,26 @@ describe('relationNames', () => {
     })
   })
 
+  test('engines whose names are words get words, each name once', () => {
+    const tables = [
+      'public.Weird-Name',
+      'public.weird_name',
+      'public.Größe 2',
+      'my-schema.loan',
+      'public.顧客',
+      'public.loan',
+    ] as const
+    const named = tables.map((table, index) => ({ table: table as TableName, id: String(index) }))
+    expect(Object.fromEntries(relationNames(named, { relationNames: 'words' }))).toEqual({
+      'public.Weird-Name': 'Weird_Name',
+      'public.weird_name': 'public_weird_name',
+      'public.Größe 2': 'Gro_e_2',
+      'my-schema.loan': 'my_schema_loan',
+      'public.顧客': '__',
+      'public.loan': 'loan',
+    })
+  })
+
   test('adding a younger table renames nothing', () => {
     const before = names(['public.loan', '1'], ['core.loan', '5'])
     expect(names(['public.loan', '1'], ['core.loan', '5'], ['public.core_loan_changes', '6'], ['core.LOAN', '7'])).toMatchObject(
