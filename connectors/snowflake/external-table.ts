@@ -12,7 +12,7 @@ const FILES_PER_STATEMENT = 1_000
 /** The date partition of change files. No column of ours has such a name: physical names are lower case. */
 export const DATE_COLUMN = '__DATE'
 /** What every external table has by itself. */
-const RESERVED = new Set(['VALUE', DATE_COLUMN])
+const isReserved = (name: string): boolean => name === 'VALUE' || name === DATE_COLUMN || name.startsWith('METADATA$')
 
 /** A column that the external tables of a table need. */
 export type StoredColumn = { readonly physical: string; readonly type: LogicalType }
@@ -34,7 +34,7 @@ export function storedColumns(schema: TableSchema): readonly StoredColumn[] {
 export type Aliases = Readonly<Record<string, string>>
 
 export const columnName = (physical: string, aliases: Aliases): string =>
-  aliases[physical] ?? (RESERVED.has(storedName(physical)) ? `${storedName(physical)}__1` : storedName(physical))
+  aliases[physical] ?? (isReserved(storedName(physical)) ? `${storedName(physical)}__1` : storedName(physical))
 
 /** An external table as it was found; types in plain spelling. */
 export type FoundColumn = { readonly name: string; readonly type: string }
@@ -72,7 +72,7 @@ export function columnChanges(
     if (name !== usual) chosen[column.physical] = name
   }
   const wanted = new Set(columns.map(({ physical }) => columnName(physical, chosen)))
-  const dropped = found.map(({ name }) => name).filter((name) => !wanted.has(name) && !RESERVED.has(name))
+  const dropped = found.map(({ name }) => name).filter((name) => !wanted.has(name) && !isReserved(name))
   return { added, dropped, aliases: chosen }
 }
 

@@ -140,6 +140,21 @@ describe('proof', () => {
   })
 })
 
+test('names that mean something to Snowflake, and odd ones', async () => {
+  const names = ['value', 'select', 'Date', 'größe', 'a "b" \\ c', "it's", '__date', 'metadata$filename', 'x y']
+  const columns = names.map((name, index) => column(index + 2, name, { kind: 'utf8', format: 'text' }))
+  const schema = schemaOf([ID, ...columns], { table: `public.odd 'table' "x"` as TableName })
+  const values = Object.fromEntries(columns.map(({ physical, name }) => [physical, `v ${name}`]))
+  const odd = await table(`odd 'table' "x"`, schema, { base: [[lakeRow('r', cut(10), { id: 1n, ...values })]] })
+  await subject.warehouse.register(request([odd]), signal)
+  const expected = `1 | ${names.map((name) => `v ${name}`).join(' | ')}`
+  expect(await queryRows(subject.warehouse, `select * from raw."ODD 'TABLE' ""X"""`)).toEqual([expected])
+  expect(await subject.warehouse.registered('loans', 'raw', signal)).toMatchObject({ relations: [`odd 'table' "x"`] })
+  await subject.warehouse.register(request([odd]), signal)
+  await subject.warehouse.register(request([]), signal)
+  expect((await subject.warehouse.registered('loans', 'raw', signal))?.relations).toEqual([])
+})
+
 test('a stage that somebody replaced is said, and a repair brings every table back', async () => {
   const loan = await table('loan', LOAN, { base: [[base(1, 'a')]], changes: [[change('c', 11, 2, 'b')]] })
   await subject.warehouse.register(request([loan]), signal)
