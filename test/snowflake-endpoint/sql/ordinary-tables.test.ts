@@ -128,12 +128,18 @@ describe('what dbt sends', () => {
   })
 })
 
-test('a temporary table ends with its session', async () => {
+test('a temporary table, stage or view ends with its session', async () => {
   const other = await account.open()
-  await other.run('CREATE TEMPORARY TABLE GONE (n INT)')
+  await other.run(
+    'CREATE TEMPORARY TABLE GONE (n INT)',
+    "CREATE TEMPORARY STAGE GONE_STAGE URL = 's3://lake/' STORAGE_INTEGRATION = LAKE_ACCESS",
+    'CREATE TEMPORARY VIEW GONE_VIEW AS SELECT 1 AS n',
+  )
   expect(await other.rows('SELECT count(*) FROM GONE')).toEqual([['0']])
   await other.session[Symbol.asyncDispose]()
   expect(await account.refusal('SELECT * FROM GONE')).toMatch(/^002003/)
+  expect(await account.refusal('SELECT * FROM GONE_VIEW')).toMatch(/^002003/)
+  expect(await account.refusal('LIST @GONE_STAGE')).toMatch(/^002003/)
 })
 
 test('a view means what its names meant where it lies, and tells when its query has other columns now', async () => {

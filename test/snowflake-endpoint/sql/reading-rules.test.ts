@@ -3,8 +3,9 @@ import { rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { LogicalType } from '../../../connectors/logical-type.ts'
+import { StreamKind, TypeKind } from '../../../integrations/land/orc/messages.ts'
 import { testBatch } from '../../support/arrow-columns.ts'
-import { writeOrc } from '../../support/orc-files.ts'
+import { orcOfParts, writeOrc } from '../../support/orc-files.ts'
 import { writeParquet } from '../../support/parquet-files.ts'
 import { openSqlAccount, type SqlAccount } from './account-fixture.ts'
 import { overFiles, putParquet } from './parquet-objects.ts'
@@ -216,6 +217,35 @@ test('ORC: columns by the names in the file, binary as hex, timestamps and dates
       `select typeof(value:"_col1"), typeof(value:"_col2"), typeof(value:"_col3"), typeof(value:"_col0") from ${table} limit 1`,
     ),
   ).toEqual([['VARCHAR', 'TIMESTAMP_NTZ', 'DATE', 'INTEGER']])
+})
+
+test('ORC: a union is {tag, value}', async () => {
+  const bytes = orcOfParts({
+    types: [
+      { kind: TypeKind.STRUCT, subtypes: [1], fieldNames: ['u'] },
+      { kind: TypeKind.UNION, subtypes: [2, 3] },
+      { kind: TypeKind.INT },
+      { kind: TypeKind.STRING },
+    ],
+    rows: 5,
+    streams: [
+      // Row 3 is null; tags 0 1 0 1.
+      [StreamKind.PRESENT, 1, [0xff, 0b1101_1000]],
+      [StreamKind.DATA, 1, [0xfc, 0, 1, 0, 1]],
+      [StreamKind.DATA, 2, [0xfe, 10, 12]],
+      [StreamKind.DATA, 3, [...Buffer.from('abc')]],
+      [StreamKind.LENGTH, 3, [0xfe, 1, 2]],
+    ],
+  })
+  account.put('unions/a', bytes)
+  const table = await overFiles(account, 'unions', '', "FORMAT_NAME = 'ORC'")
+  expect(await account.rows(`select to_json(value:"u") from ${table} order by metadata$file_row_number`)).toEqual([
+    ['{"tag":0,"value":5}'],
+    ['{"tag":1,"value":"a"}'],
+    [null],
+    ['{"tag":0,"value":6}'],
+    ['{"tag":1,"value":"bc"}'],
+  ])
 })
 
 test('keys with characters of paths and patterns are found, and shown as they are', async () => {

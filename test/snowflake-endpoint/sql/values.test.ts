@@ -195,3 +195,13 @@ test('RESULT_SCAN shows an earlier result again', async () => {
   await account.answer('show schemas in database db')
   expect(await account.rows('select "name" from table(result_scan(last_query_id())) order by 1')).toEqual([['PUBLIC']])
 })
+
+test('a statement that is cancelled ends, and the session goes on', async () => {
+  const cancelling = new AbortController()
+  const slow =
+    "select count(*) from table(generator(rowcount => 900000)) a, table(generator(rowcount => 900000)) b where md5(uuid_string()) like 'zz%'"
+  const running = account.session.execute(slow, { bindings: [], queryId: 'cancelled', signal: cancelling.signal })
+  cancelling.abort()
+  await expect(running).rejects.toThrow()
+  expect(await account.rows('select 1')).toEqual([['1']])
+})

@@ -1,7 +1,7 @@
 /** What a session keeps between its statements. */
 import type { SessionState } from '../engine.ts'
 import type { OutputFormats } from './bind/cast.ts'
-import type { ExternalTable, Table } from './catalogue/objects.ts'
+import type { ExternalTable, FileFormat, Stage, Table, View } from './catalogue/objects.ts'
 import type { DuckConnection } from './duck.ts'
 import { invalidParameter, invalidValue } from './errors.ts'
 import type { FileChange } from './external/registry.ts'
@@ -26,7 +26,8 @@ export type SessionWork = {
   /** Newest last. */
   readonly queries: string[]
   readonly results: Map<string, KeptResult>
-  readonly temporary: Set<Table>
+  /** What ends with the session. */
+  readonly temporary: Set<Table | View | Stage | FileFormat>
 }
 
 export const stateOf = ({ database, schema, warehouse, role, parameters }: SessionWork): SessionState => ({

@@ -167,9 +167,16 @@ function openSession(engine: EngineParts, session: SessionWork): SqlSession {
       await endTransaction({ session, signal }, 'rollback')
       if (session.temporary.size === 0) return
       using connection = await engine.duck.connect()
-      for (const table of session.temporary) {
-        table.schema.relations.delete(table.name)
-        await connection.run(`DROP TABLE IF EXISTS ${table.duck}`, signal)
+      for (const object of session.temporary) {
+        const { schema, name } = object
+        if (object.kind === 'STAGE') {
+          if (schema.stages.get(name) === object) schema.stages.delete(name)
+        } else if (object.kind === 'FILE FORMAT') {
+          if (schema.formats.get(name) === object) schema.formats.delete(name)
+        } else {
+          if (schema.relations.get(name) === object) schema.relations.delete(name)
+          if (object.kind === 'TABLE') await connection.run(`DROP TABLE IF EXISTS ${object.duck}`, signal)
+        }
       }
     },
   }

@@ -118,18 +118,24 @@ function nested(data: Data, row: number, format: FormatOptions): string {
     return `[${items.map(entry).join(',')}]`
   }
   if (DataType.isStruct(type)) {
+    if (isUnion(type)) return unionJson(data, row, format)
     const fields = type.children.map(
       ({ name }, index) => `${JSON.stringify(name)}:${json(data.children[index] as Data, row, format) ?? 'null'}`,
     )
     return `{${fields.join(',')}}`
   }
-  if (DataType.isUnion(type)) {
-    const tag = (data.typeIds as Int8Array)[row] as number
-    const place = DataType.isDenseUnion(type) ? ((data.valueOffsets as Int32Array)[row] ?? 0) : row
-    const inner = data.children[tag]
-    return `{"tag":${tag},"value":${(inner === undefined ? null : json(inner as Data, place, format)) ?? 'null'}}`
-  }
   return JSON.stringify(String(data.values[row]))
+}
+
+/** Our reader gives a union as a struct of its tag and `branch_0`, `branch_1`, …. */
+const isUnion = ({ children }: DataType): boolean =>
+  children.length > 1 && children.every(({ name }, index) => name === (index === 0 ? 'tag' : `branch_${index - 1}`))
+
+function unionJson(data: Data, row: number, format: FormatOptions): string {
+  const [tags, ...branches] = data.children
+  const tag = tags === undefined ? null : json(tags as Data, row, format)
+  const branch = branches[Number(tag)]
+  return `{"tag":${tag},"value":${(branch === undefined ? null : json(branch as Data, row, format)) ?? 'null'}}`
 }
 
 function textJson(value: string, { trimSpace, nullIf }: FormatOptions): string | null {

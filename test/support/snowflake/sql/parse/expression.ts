@@ -252,7 +252,23 @@ function word(cursor: Cursor, at: Place): Expression {
     cursor.expectOperator(')')
     return { ...NO_CALL, name: 'DATE_PART', arguments: [part, value], at }
   }
-  return nameOrCall(cursor, at)
+  return position(cursor, at) ?? nameOrCall(cursor, at)
+}
+
+/** `POSITION(a IN b)`; null for every other form. */
+function position(cursor: Cursor, at: Place): Expression | null {
+  if (!cursor.sees('POSITION') || !cursor.seesOperator('(', 1)) return null
+  const mark = cursor.mark()
+  cursor.take()
+  cursor.take()
+  const needle = sum(cursor)
+  if (cursor.accept('IN')) {
+    const hay = sum(cursor)
+    cursor.expectOperator(')')
+    return { ...NO_CALL, name: 'POSITION', arguments: [needle, hay], at }
+  }
+  cursor.back(mark)
+  return null
 }
 
 const NO_CALL = { kind: 'call', named: new Map(), distinct: false, within: null, ignoreNulls: false, over: null } as const

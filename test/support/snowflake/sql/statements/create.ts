@@ -100,6 +100,7 @@ export function createFileFormat(run: Run, statement: StatementOf<'create-file-f
     format: formatOptions(statement.options),
   }
   made.grants = firstGrants(run, schema, 'FILE FORMAT', null)
+  if (statement.temporary) run.session.temporary.add(made)
   schema.formats.set(name, made)
   return created('File format', name)
 }
@@ -119,6 +120,7 @@ export function createStage(run: Run, statement: StatementOf<'create-stage'>) {
     format: optionMap(statement.options, 'FILE_FORMAT'),
   }
   made.grants = firstGrants(run, schema, 'STAGE', null)
+  if (statement.temporary) run.session.temporary.add(made)
   schema.stages.set(name, made)
   return status(`Stage area ${name} successfully created.`)
 }

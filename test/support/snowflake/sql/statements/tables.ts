@@ -138,6 +138,7 @@ export async function createView(run: Run, statement: StatementOf<'create-view'>
       policy.columns.map((each) => each.text),
     )
   }
+  if (made.temporary) run.session.temporary.add(made)
   schema.relations.set(name, made)
   return created('View', name)
 }
