@@ -8,13 +8,14 @@ import type { Environment, RegisterOutcome, RegisterRequest } from '../ports.ts'
 import { describeColumns, readExternalTables, readViews, refuseForeign, registeredFiles, type SchemaViews } from './account.ts'
 import type { SnowflakeClient } from './client.ts'
 import { type Ledger, type LedgerTable, ledgerParts, ledgerStatement } from './ledger.ts'
-import { ledgerName, qualified, storedName, viewNames } from './names.ts'
+import { historyName, ledgerName, qualified, storedName, viewNames } from './names.ts'
 import type { SnowflakeOptions, StageOptions } from './options.ts'
 import { policiesOf, refusePolicies } from './policies.ts'
 import { changeFiles, type FilePhase } from './register-files.ts'
 import { orphans, refuseClash, refuseInvalid, refuseLarge, refuseOvertaken, runShowing } from './register-guards.ts'
 import { draftTable, type Findings, type PlanOptions, planTable, type TableDraft, type TablePlan } from './registration-plan.ts'
-import { setupFingerprint, setupStatements } from './setup.ts'
+import { grantStatements } from './relation-views.ts'
+import { rolesChanged, setupFingerprint, setupStatements } from './setup.ts'
 import { stagePlace } from './stage.ts'
 import { dropTable, dropView } from './unregister.ts'
 
@@ -143,7 +144,12 @@ function assemble(
   const drop = (ledger?.retired ?? []).map((name) => dropTable(schema, name))
   const prepare = plans.flatMap((plan) => plan.prepare)
   const files: FilePhase = { plans, integration, stage: stagePlace(options.stage), existing: existingTables(ledger, schema) }
+  const kept = [...tables.values()].filter((entry) => entry.relations === ledger?.tables.get(entry.relation)?.relations)
+  const granted = ledger !== null && rolesChanged(ledger.stage, options) ? kept : []
   const show = [
+    ...granted.flatMap(({ relation }) =>
+      [relation, historyName(relation)].flatMap((name) => grantStatements(schema, name, options.grants)),
+    ),
     ...plans.flatMap((plan) => plan.show),
     ...gone.flatMap(({ relation }) => viewNames(relation).map((name) => dropView(schema, name))),
   ]

@@ -111,7 +111,7 @@ export function draftTable(
   )
   const views = relationViews(request, table, sql)
   const shape = hash([sql.current, sql.changes].join('\n'))
-  const relationsHash = hash([...views.map(({ definition }) => definition), ...options.grants].join('\n'))
+  const relationsHash = hash(views.map(({ definition }) => definition).join('\n'))
   const stale = PARTS.filter((part) => (old?.parts[part]?.state ?? stateOf([])) !== stateOf(files[part].keys()))
   const same =
     old !== undefined &&

@@ -19,10 +19,14 @@ export function setupStatements(
   ]
 }
 
-/** Equal as long as none of the statements above would say anything else. */
+const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12)
+
+/** Equal as long as none of the statements above would say anything else: the stage's part, then that of the roles. */
 export function setupFingerprint(options: SetupOptions): string {
-  return createHash('sha256')
-    .update([stageFingerprint(options.stage), ...options.grants].join('\n'))
-    .digest('hex')
-    .slice(0, 16)
+  return `${stageFingerprint(options.stage)}-${hash(options.grants.join('\n'))}`
+}
+
+/** Other roles may select than when the fingerprint was made. */
+export function rolesChanged(fingerprint: string, options: SetupOptions): boolean {
+  return fingerprint.split('-')[1] !== setupFingerprint(options).split('-')[1]
 }

@@ -189,6 +189,14 @@ describe('what an administrator put on a relation', () => {
     const more = { ...loan, changes: [await file(LOAN, 'changes', [change('c', 12, 2, 'y')])] }
     await granting.register(request([more]), signal)
     expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | hidden', '2 | hidden'])
+    // Another role is let in without a word to the policy.
+    await subject.account.rows('CREATE ROLE IF NOT EXISTS SECOND')
+    const wider = await subject.wrapped((client) => client, { grants: ['READER', 'SECOND'] })
+    await wider.register(request([more]), signal)
+    expect((await subject.account.rows('SHOW GRANTS ON VIEW RAW.LOAN')).filter((cells) => cells.includes('SECOND'))).toHaveLength(
+      1,
+    )
+    expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | hidden', '2 | hidden'])
     const wide = request([{ ...more, schema: WIDE }])
     const error = await failure(granting.register(wide, signal))
     expect([error.code, error.message.includes('"HIDE"'), error.message.includes('replace: true')]).toEqual([
