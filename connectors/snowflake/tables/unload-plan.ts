@@ -155,7 +155,8 @@ const bytesOf = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'he
 /** Digits that every value of an integer type has room for. */
 const INT16_DIGITS = 4
 const INT32_DIGITS = 9
-const INT64_DIGITS = 18
+/** 19 digits are how 64-bit integers are registered; the few values beyond are bad values. */
+const INT64_DIGITS = 19
 
 /** Fixed-point numbers stand in the files as decimals, so that nothing depends on how an integer was encoded. */
 function numberForm(name: string, precision: number, scale: number, { integers }: UnloadPolicies): Form {
@@ -164,8 +165,7 @@ function numberForm(name: string, precision: number, scale: number, { integers }
   if (scale > 0) return { ...form, type: stored, value: same }
   if (precision <= INT16_DIGITS) return { ...form, type: { kind: 'int16' }, value: Number }
   if (precision <= INT32_DIGITS) return { ...form, type: { kind: 'int32' }, value: Number }
-  if (precision <= INT64_DIGITS) return { ...form, type: { kind: 'int64' }, value: same }
-  if (integers === 'decimal') return { ...form, type: stored, value: same }
+  if (precision > INT64_DIGITS && integers === 'decimal') return { ...form, type: stored, value: same }
   return { ...form, type: { kind: 'int64' }, value: (value) => (BigInt.asIntN(64, value as bigint) === value ? value : null) }
 }
 

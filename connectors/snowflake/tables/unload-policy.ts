@@ -20,7 +20,7 @@ export const unloadPolicies = z.strictObject({
   integers: z
     .enum(['decimal', 'int64'])
     .default('decimal')
-    .describe('NUMBER(19,0) to NUMBER(38,0). decimal: as it is. int64: a value that does not fit is a bad value.'),
+    .describe('NUMBER(20,0) to NUMBER(38,0). decimal: as it is. int64: a value that does not fit is a bad value.'),
 })
 
 export const unloadOptions = unloadPolicies.extend({
@@ -28,7 +28,9 @@ export const unloadOptions = unloadPolicies.extend({
     .string()
     .regex(/^[^.\s]+\.[^.\s]+$/, 'expected DATABASE.SCHEMA')
     .optional()
-    .describe('DATABASE.SCHEMA where a temporary stage may be made. Default: beside the table that is read'),
+    .describe(
+      'DATABASE.SCHEMA where the stage is made. Default: beside the table that is read; for a query the session’s schema, or one of its own',
+    ),
 })
 
 export type UnloadPolicies = z.output<typeof unloadPolicies>

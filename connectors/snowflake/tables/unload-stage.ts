@@ -8,7 +8,7 @@ import { bucketPath, ownStage, stagePlace } from '../stage.ts'
 export type UnloadStageOptions = {
   /** How Snowflake reaches the bucket. */
   readonly stage: StageOptions | undefined
-  /** Where the stage is made; null: beside the table that is read, else in the session's schema. */
+  /** Where the stage is made; null: beside the table that is read, else in the session's schema, else in one of its own. */
   readonly schema: { readonly database: string; readonly name: string } | null
 }
 
@@ -20,6 +20,8 @@ export type UnloadAddress = {
 
 /** Beside those of registrations, whose names have an integration in between. */
 const STAGE_NAME = 'PORTAGE__UNLOAD'
+/** For queries of sessions without a schema. */
+const OWN_SCHEMA = 'PORTAGE'
 
 /** Path of Portage's address below the stage. Throws `CONFIGURATION` when the stage does not show it. */
 export function pathBelow(
@@ -69,6 +71,18 @@ async function sessionSchema(client: SnowflakeClient, signal: AbortSignal): Prom
   const { rows } = await client.run('SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()', { signal, repeatable: true })
   const [database = null, name = null] = rows[0] ?? []
   if (database !== null && name !== null) return { database, name }
+  // A role that registers may make schemas.
+  const own = { database: database ?? '', name: OWN_SCHEMA }
+  const made =
+    database !== null &&
+    (await client
+      .run(`CREATE SCHEMA IF NOT EXISTS ${quoted(own.database)}.${quoted(own.name)}`, { signal, repeatable: true })
+      .then(() => true)
+      .catch((error: unknown) => {
+        if (error instanceof ConnectorError && ['PRIVILEGE', 'STATEMENT'].includes(error.code)) return false
+        throw error
+      }))
+  if (made) return own
   throw new ConnectorError(
     'CONFIGURATION',
     'A query is unloaded through a stage, and the session has no schema to make it in. Give the connection "unload: {schema: DATABASE.SCHEMA}" in config/connections.yaml',

@@ -16,7 +16,7 @@ const COLUMNS: readonly SnowflakeColumn[] = [
   column('ID', 'fixed', 38, 0),
   column('Small', 'fixed', 4, 0),
   column('MEDIUM', 'fixed', 9, 0),
-  column('BIG', 'fixed', 18, 0),
+  column('BIG', 'fixed', 19, 0),
   column('AMOUNT', 'fixed', 12, 2),
   column('RATIO', 'real'),
   column('NAME', 'text'),

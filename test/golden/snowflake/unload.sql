@@ -15,7 +15,7 @@ SELECT
   CAST("ID" AS NUMBER(38,0)) AS "id",
   CAST("Small" AS NUMBER(4,0)) AS "small",
   CAST("MEDIUM" AS NUMBER(9,0)) AS "medium",
-  CAST("BIG" AS NUMBER(18,0)) AS "big",
+  CAST("BIG" AS NUMBER(19,0)) AS "big",
   CAST("AMOUNT" AS NUMBER(12,2)) AS "amount",
   CAST("RATIO" AS DOUBLE) AS "ratio",
   CAST("NAME" AS VARCHAR) AS "name",
@@ -51,7 +51,7 @@ SELECT
   CAST("ID" AS NUMBER(38,0)) AS "id",
   CAST("Small" AS NUMBER(4,0)) AS "small",
   CAST("MEDIUM" AS NUMBER(9,0)) AS "medium",
-  CAST("BIG" AS NUMBER(18,0)) AS "big",
+  CAST("BIG" AS NUMBER(19,0)) AS "big",
   CAST("AMOUNT" AS NUMBER(12,2)) AS "amount"
 FROM (
 SELECT "ID", "AMOUNT" FROM "DB"."RAW"."LOANS"
@@ -73,7 +73,7 @@ SELECT
   CAST("ID" AS NUMBER(38,0)) AS "id",
   CAST("Small" AS NUMBER(4,0)) AS "small",
   CAST("MEDIUM" AS NUMBER(9,0)) AS "medium",
-  CAST("BIG" AS NUMBER(18,0)) AS "big",
+  CAST("BIG" AS NUMBER(19,0)) AS "big",
   CAST("AMOUNT" AS NUMBER(12,2)) AS "amount",
   CAST("RATIO" AS DOUBLE) AS "ratio",
   CAST("NAME" AS VARCHAR) AS "name",
