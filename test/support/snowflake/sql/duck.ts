@@ -101,10 +101,16 @@ const RULES: readonly (readonly [RegExp, string, string, (found: RegExpExecArray
     () => 'SQL compilation error:\n[a selected expression] is not a valid group by expression',
   ],
   [
-    /WHERE clause cannot contain aggregates|aggregate function calls cannot be nested|cannot contain window functions/i,
+    /clause cannot contain aggregates|aggregate function calls cannot|cannot contain window functions|window functions are not allowed|Cannot mix aggregates|window expression is not supported|Cannot group on a window|at least one window function/i,
     '002035',
     '42601',
     () => 'SQL compilation error:\nInvalid aggregate or window function in this place',
+  ],
+  [
+    /correlated|root subquery|unordered_map::at/i,
+    '002031',
+    '42601',
+    () => 'SQL compilation error:\nUnsupported subquery type cannot be evaluated',
   ],
 ]
 

@@ -7,7 +7,7 @@ import { ARRAY, BOOLEAN, isSemi, number, OBJECT, type SqlType, text, VARIANT } f
 import { bindBinding } from './binding.ts'
 import { bindCall } from './call.ts'
 import { type CastContext, castTo } from './cast.ts'
-import { arithmetic, commonOf, comparable, compare, unified, withInterval } from './operators.ts'
+import { arithmetic, commonOf, commonType, comparable, compare, unified, withInterval } from './operators.ts'
 import { bindQuery } from './query.ts'
 import { emptyScope, findColumn, type Scope, unknownColumn } from './scope.ts'
 import { toVariant } from './to-variant.ts'
@@ -56,8 +56,16 @@ export function bindRaw(expression: Expression, scope: Scope): Bound {
       const query = bindQuery(expression.query, emptyScope(scope.context, scope))
       const values = expression.value.kind === 'tuple' ? expression.value.items.map(inner) : [inner(expression.value)]
       if (values.length !== query.columns.length) throw invalidParameter('subquery has a different number of columns')
-      const left = values.length === 1 ? values[0]?.sql : `(${values.map(({ sql }) => sql).join(', ')})`
-      return bound(`(${left} ${expression.negated ? 'NOT ' : ''}IN (${query.sql}))`, BOOLEAN, anyNullable(values))
+      const types = values.map((value, index) =>
+        commonType(value.type, query.columns[index]?.value.type ?? value.type, expression.at),
+      )
+      const left = values.map((value, index) => castTo(value, types[index] ?? value.type, context).sql)
+      const right = query.columns.map(
+        ({ value }, index) => castTo({ ...value, sql: `i.c${index}` }, types[index] ?? value.type, context).sql,
+      )
+      const row = left.length === 1 ? left[0] : `(${left.join(', ')})`
+      const sql = `(${row} ${expression.negated ? 'NOT ' : ''}IN (SELECT ${right.join(', ')} FROM (${query.sql}) i))`
+      return bound(sql, BOOLEAN, anyNullable(values))
     }
     case 'between': {
       const value = inner(expression.value)

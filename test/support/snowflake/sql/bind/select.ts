@@ -1,6 +1,7 @@
 /** SELECT … FROM … WHERE … GROUP BY … HAVING … QUALIFY … ORDER BY. */
-import type { Expression, Select, SelectItem } from '../ast.ts'
+import type { Call, Expression, Select, SelectItem } from '../ast.ts'
 import { invalidParameter, relationDoesNotExist, syntaxError } from '../errors.ts'
+import { isAggregate } from '../functions/aggregate.ts'
 import { lex } from '../lex.ts'
 import { quoteIfNeeded } from '../parse/cursor.ts'
 import { BOOLEAN } from '../types.ts'
@@ -21,7 +22,7 @@ export function bindSelect(select: Select, outer: Scope, tail: Tail): BoundQuery
   const scope: Scope = { ...from.scope, aliases }
   const items = select.items.flatMap((item) => bindItem(item, scope))
   const grouped =
-    select.group === 'all' ? ['ALL'] : (select.group ?? []).map((value) => groupKey(value, select.items, items, scope))
+    select.group === 'all' ? allKeys(items) : (select.group ?? []).map((value) => groupKey(value, select.items, items, scope))
   const condition = (value: Expression | null, word: string): string =>
     value === null
       ? ''
@@ -29,7 +30,9 @@ export function bindSelect(select: Select, outer: Scope, tail: Tail): BoundQuery
   const list = items.map(
     ({ value }, index) => `${value.type.kind === 'null' ? `CAST(${value.sql} AS VARCHAR)` : value.sql} AS c${index}`,
   )
-  const order = tail.order.map((item) => `${orderKey(item.value, select, items, scope)} ${direction(item)}`)
+  const order = tail.order.flatMap((item) =>
+    item.value.kind === 'string' ? [] : [`${orderKey(item.value, select, items, scope)} ${direction(item)}`],
+  )
   const sql = [
     `SELECT ${select.distinct ? 'DISTINCT ' : ''}${list.join(', ')}`,
     from.sql === '' ? '' : ` FROM ${from.sql}`,
@@ -90,6 +93,19 @@ function starItems(star: Extract<Expression, { kind: 'star' }>, scope: Scope): r
 /** `*` shows a column of USING once, merged. */
 const bindVisible = (name: string, value: Bound, all: boolean, scope: Scope): Bound =>
   all ? (scope.merged.get(name) ?? value) : value
+
+/** GROUP BY ALL: every item without an aggregate or a window, constants apart. */
+function allKeys(items: readonly Item[]): readonly string[] {
+  const keys = items.filter(({ source, value }) => value.constant === undefined && (source === null || !aggregates(source)))
+  return keys.length === 0 ? ['()'] : keys.map(({ value }) => value.sql)
+}
+
+function aggregates(tree: unknown): boolean {
+  if (typeof tree !== 'object' || tree === null || ('kind' in tree && (tree.kind === 'subquery' || tree.kind === 'exists')))
+    return false
+  if ('kind' in tree && tree.kind === 'call' && isAggregate(tree as Call)) return true
+  return Object.values(tree).some(aggregates)
+}
 
 /** A number means the item there; a name that no column has means the item of that name. */
 function groupKey(value: Expression, selected: readonly SelectItem[], items: readonly Item[], scope: Scope): string {
