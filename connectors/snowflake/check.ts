@@ -140,7 +140,7 @@ function databaseProblems(
 async function stageProblems(
   client: SnowflakeClient,
   stage: StageOptions,
-  { role }: Session,
+  { role, database }: Session,
   grants: readonly Grant[],
   say: Say,
   signal: AbortSignal,
@@ -183,7 +183,7 @@ async function stageProblems(
       )
     }
   }
-  const unreachable = await unreachableStage(client, stage, signal)
+  const unreachable = await unreachableStage(client, stage, database, signal)
   if (unreachable !== null) {
     const policies = found === null ? null : awsPolicies(found, stage)
     const cure =
@@ -207,8 +207,14 @@ async function describeIntegration(
 }
 
 /** The name of a stage of ours over this URL that cannot be read; null when all can, or none was made yet. */
-async function unreachableStage(client: SnowflakeClient, stage: StageOptions, signal: AbortSignal): Promise<string | null> {
-  const stages = await metadata(client, "SHOW STAGES LIKE 'PORTAGE\\\\_\\\\_%'", signal)
+async function unreachableStage(
+  client: SnowflakeClient,
+  stage: StageOptions,
+  within: string | null,
+  signal: AbortSignal,
+): Promise<string | null> {
+  if (within === null) return null
+  const stages = await metadata(client, `SHOW STAGES LIKE 'PORTAGE\\\\_\\\\_%' IN DATABASE ${quoted(within)}`, signal)
   for (const { database_name: database, schema_name: schema, name, url } of stages) {
     if (!name || !schema || url !== stage.url) continue
     const full = [database, schema, name].flatMap((part) => (part ? [quoted(part)] : [])).join('.')
