@@ -129,6 +129,11 @@ const BY_CODE: Readonly<Record<string, Meaning>> = {
     problem: 'the virtual warehouse reached the limit of its resource monitor',
     cure: 'Let an administrator raise it',
   },
+  91003: {
+    code: 'STATEMENT',
+    problem: 'the bucket behind a stage refused it, or is not there',
+    cure: `Correct "stage" in ${FILE}: URL, keys or storage integration; "portage check" tries them`,
+  },
   370001: DOWN,
   401001: LOST,
   401002: DOWN,
