@@ -61,6 +61,7 @@ for (const dialect of ['hive', 'spark'] as const) {
 
   interruptedSuite(`${dialect}, a real server,`, async () => {
     const { store, clients, ...closing } = await open()
-    return { dialect, store, client: clients[0], format: 'orc', always: false, ...closing }
+    const stride = Number(process.env.PORTAGE_SOAK_STRIDE ?? 1)
+    return { dialect, store, client: clients[0], format: 'orc', always: false, stride, ...closing }
   })
 }

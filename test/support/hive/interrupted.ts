@@ -17,6 +17,8 @@ export type InterruptedSubject = AsyncDisposable & {
   readonly client: HiveClient
   /** Look at the rows after every statement, not only after the last one. */
   readonly always: boolean
+  /** Strike every so many statements. Default: each. */
+  readonly stride?: number
 }
 
 const signal = new AbortController().signal
@@ -101,7 +103,7 @@ export function interruptedSuite(name: string, open: () => Promise<InterruptedSu
       const either = (rows: readonly string[]): void => {
         for (const [index, relation] of rows.entries()) expect([old[index], now[index]]).toContain(relation)
       }
-      for (let index = 0; index < count; index++) {
+      for (let index = 0; index < count; index += subject.stride ?? 1) {
         for (const moment of ['before', 'after'] as const) {
           const schema = `${moment}_${index}`
           await over(subject.client).register(ask(first, 1, schema), signal)
