@@ -17,7 +17,7 @@ const WIDE = schemaOf([ID, STATUS, column(3, 'amount', { kind: 'decimal', precis
 
 let subject: SnowflakeSubject
 beforeAll(async () => {
-  subject = await snowflakeSubject(['RAW'])
+  subject = await snowflakeSubject(['RAW', 'NEWCOMER'])
 })
 afterAll(() => subject[Symbol.asyncDispose]())
 
@@ -325,6 +325,46 @@ describe.each(ENDPOINT_ONLY)('faults of %s', () => {
     },
     120_000,
   )
+})
+
+describe.each(ENDPOINT_ONLY)('check on %s', () => {
+  test('what it prints for an administrator is enough: a role without any grant registers afterwards', async () => {
+    await subject.account.rows('CREATE ROLE NEWCOMER')
+    await subject.account.rows('GRANT ROLE NEWCOMER TO USER LOADER')
+    const own = async () => await subject.wrapped((client) => client, { role: 'NEWCOMER' })
+    const first = await (await own()).check(signal)
+    expect(first.map(({ problem }) => problem)).toEqual([
+      'role NEWCOMER may not use virtual warehouse LOAD',
+      'role NEWCOMER may not use database CORE',
+      'role NEWCOMER may not create schemas in database CORE',
+    ])
+    for (const { cure } of first) await subject.account.rows(/GRANT [^;]*/.exec(cure)?.[0] ?? '')
+    const warehouse = await own()
+    expect(await warehouse.check(signal)).toEqual([])
+    const loan = await table('loan', LOAN, { base: [[base(1, 'a')]], changes: [[change('c', 11, 2, 'b')]] })
+    await warehouse.register(request([loan], { schema: 'newcomer' }), signal)
+    expect(await queryRows(warehouse, 'select * from newcomer.loan')).toEqual(['1 | a', '2 | b'])
+  })
+
+  test('a stage whose keys are wrong is named', async () => {
+    await subject.account.rows(
+      `ALTER STAGE NEWCOMER.PORTAGE__LOANS__LAKE SET CREDENTIALS = (AWS_KEY_ID = 'wrong' AWS_SECRET_KEY = 'wrong')`,
+    )
+    const problems = await subject.warehouse.check(signal)
+    expect(problems.map(({ problem }) => problem)).toEqual([expect.stringContaining('"NEWCOMER"."PORTAGE__LOANS__LAKE"')])
+    await subject.warehouse.remove({ integration: 'loans', schema: 'newcomer', dryRun: false }, signal)
+    expect(await subject.warehouse.check(signal)).toEqual([])
+  })
+
+  test('a privilege that goes missing later is named by object when a registration meets it', async () => {
+    const loan = await table('loan', LOAN, { base: [[base(1, 'a')]] })
+    await subject.account.rows('CREATE SCHEMA IF NOT EXISTS RAW')
+    await subject.account.rows('GRANT USAGE ON SCHEMA RAW TO ROLE NEWCOMER')
+    const warehouse = await subject.wrapped((client) => client, { role: 'NEWCOMER' })
+    const error = await failure(warehouse.register(request([loan], { schema: 'raw' }), signal))
+    expect([error.code, error.recovery]).toEqual(['PRIVILEGE', 'operator'])
+    expect(error.message).toMatch(/'?RAW'?/)
+  })
 })
 
 test('removal leaves nothing, and drops the ledger last', async () => {
