@@ -50,7 +50,9 @@ export function openDemoCommands(io: Io, places: DemoPlaces): DemoCommands {
       await say(`\n$ portage ${argv.map(shellWord).join(' ')} --config ${relative('', places.config) || '.'}`)
       const ended = await quietly(...argv)
       const lines = (ended.code === 0 ? ended.answer : ended.text).trimEnd().split('\n')
-      for (const line of lines.slice(0, MOST_LINES)) await say(`  ${line}`)
+      // What went wrong stands at the end.
+      const shown = ended.code === 0 ? lines.slice(0, MOST_LINES) : lines.slice(-MOST_LINES)
+      for (const line of shown) await say(`  ${line}`)
       if (lines.length > MOST_LINES) await say(`  … ${lines.length - MOST_LINES} lines more`)
       return ended
     },
