@@ -54,6 +54,7 @@ test.each([
   ['with recursive a as (select 1) select 1', 1, 5, 'recursive'],
   ['select * from a match_recognize (x)', 1, 16, 'match_recognize'],
   ['select 1 /* open', 1, 9, '/'],
+  ['select 0x10', 1, 7, '0'],
   ['explain select 1', 1, 0, 'explain'],
 ])('%s is refused at its place', (sql, line, position, unexpected) => {
   expect(refused(sql)).toBe(`001003 42000 syntax error line ${line} at position ${position} unexpected '${unexpected}'.`)
@@ -132,6 +133,9 @@ test.each([
   ['select 1 + true', '001065 22023'],
   ["select 'a'::date", '100040 22007'],
   ["select 'a'::number", '100038 22018'],
+  ["select '1_000'::number", '100038 22018'],
+  ["select '0x10'::float", '100038 22018'],
+  ['select distinct a from (select 1 a, 2 b) order by b', '001008 22023'],
   ['select 12345::number(3, 0)', '100039 22003'],
   ["select 'abcd'::varchar(3)", '100078 22000'],
   ['select 1 / 0', '100051 22012'],

@@ -78,8 +78,11 @@ export function lex(text: string): readonly Token[] {
     } else {
       const number = take(NUMBER)
       const operator = OPERATORS.find((each) => text.startsWith(each, at))
-      if (number !== null) add('number', number, number.length)
-      else if (operator !== undefined) add('operator', operator, operator.length)
+      if (number !== null) {
+        // `0x10` is no number, and no `0` that is called X10 either.
+        if (/[A-Za-z_]/.test(text.charAt(at + number.length))) fail()
+        add('number', number, number.length)
+      } else if (operator !== undefined) add('operator', operator, operator.length)
       else fail()
     }
   }

@@ -91,12 +91,15 @@ function scalarCast(value: Bound, target: SqlType, { formats, attempt = false }:
   const from = value.type
   const plain = `${attempt ? 'TRY_CAST' : 'CAST'}(${value.sql} AS ${duckType(target)})`
   const macro = attempt ? 'sf_try_' : 'sf_'
+  const digits = `${attempt ? 'TRY_CAST' : 'CAST'}(${macro}digits(${value.sql}) AS ${duckType(target)})`
   switch (target.kind) {
     case 'number':
       if (from.kind === 'boolean') return `CAST(CAST(${value.sql} AS INTEGER) AS ${duckType(target)})`
-      return from.kind === 'number' || from.kind === 'float' || from.kind === 'text' ? plain : null
+      if (from.kind === 'text') return digits
+      return from.kind === 'number' || from.kind === 'float' ? plain : null
     case 'float':
-      return from.kind === 'number' || from.kind === 'float' || from.kind === 'text' || from.kind === 'boolean' ? plain : null
+      if (from.kind === 'text') return digits
+      return from.kind === 'number' || from.kind === 'float' || from.kind === 'boolean' ? plain : null
     case 'text':
       return textCast(value, target.length, formats, macro)
     case 'boolean':

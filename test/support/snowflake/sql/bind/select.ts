@@ -139,5 +139,7 @@ function orderKey(value: Expression, select: Select, items: readonly Item[], sco
   }
   const { sql } = bindExpression(value, scope)
   const same = items.findIndex((item) => item.value.sql === sql)
+  if (same === -1 && select.distinct)
+    throw invalidParameter('an ORDER BY expression of SELECT DISTINCT must be in the select list')
   return same === -1 ? sql : `c${same}`
 }

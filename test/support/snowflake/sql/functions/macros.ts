@@ -40,6 +40,12 @@ export const MACROS: readonly string[] = [
     WHEN t IS NULL THEN NULL
     ELSE ${fail('100035', '22007', "Timestamp '", 't', "' is not recognized")} END`,
   ),
+  // DuckDB reads underscores and hexadecimal digits as numbers too.
+  ...fallible(
+    'digits(t)',
+    (fail) =>
+      `CASE WHEN regexp_matches(t, '[_xX]') THEN ${fail('100038', '22018', "Numeric value '", 't', "' is not recognized")} ELSE t END`,
+  ),
   ...fallible(
     'text_date(t)',
     (fail) => `CASE

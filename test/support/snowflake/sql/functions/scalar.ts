@@ -6,12 +6,14 @@ import { SEMI_FUNCTIONS } from './semi.ts'
 import { SESSION_FUNCTIONS } from './session.ts'
 import { TEXT_FUNCTIONS } from './text.ts'
 import { TIME_FUNCTIONS } from './time.ts'
+import { TIME_CONVERSIONS } from './time-conversion.ts'
 
 export const SCALAR_FUNCTIONS: FunctionTable = {
   ...TEXT_FUNCTIONS,
   ...NUMERIC_FUNCTIONS,
   ...CONDITIONAL_FUNCTIONS,
   ...TIME_FUNCTIONS,
+  ...TIME_CONVERSIONS,
   ...SEMI_FUNCTIONS,
   ...SESSION_FUNCTIONS,
 }

@@ -1,11 +1,9 @@
 /** Functions of dates, times and timestamps. The session's zone is UTC; other zones only in CONVERT_TIMEZONE. */
-import { castTo } from '../bind/cast.ts'
-import { anyNullable, type Bound, bound, quoted } from '../bind/value.ts'
+import { anyNullable, type Bound, bound } from '../bind/value.ts'
 import { invalidParameter } from '../errors.ts'
-import { DATE, isSemi, isTimestamp, number, type SqlType, text, time, timestamp } from '../types.ts'
+import { DATE, number, type SqlType, text, time, timestamp } from '../types.ts'
 import {
   asInteger,
-  asText,
   between,
   constantText,
   type FunctionContext,
@@ -14,88 +12,7 @@ import {
   refuse,
   type ScalarFunction,
 } from './function.ts'
-import { duckFormat, timestampText } from './time-format.ts'
-
-const PARTS: Readonly<Record<string, string>> = {
-  YEAR: 'year',
-  YEARS: 'year',
-  YY: 'year',
-  YYYY: 'year',
-  Y: 'year',
-  QUARTER: 'quarter',
-  QUARTERS: 'quarter',
-  Q: 'quarter',
-  QTR: 'quarter',
-  MONTH: 'month',
-  MONTHS: 'month',
-  MM: 'month',
-  MON: 'month',
-  WEEK: 'week',
-  WEEKS: 'week',
-  W: 'week',
-  WK: 'week',
-  DAY: 'day',
-  DAYS: 'day',
-  D: 'day',
-  DD: 'day',
-  HOUR: 'hour',
-  HOURS: 'hour',
-  H: 'hour',
-  HH: 'hour',
-  MINUTE: 'minute',
-  MINUTES: 'minute',
-  MI: 'minute',
-  MIN: 'minute',
-  SECOND: 'second',
-  SECONDS: 'second',
-  S: 'second',
-  SEC: 'second',
-  MILLISECOND: 'millisecond',
-  MILLISECONDS: 'millisecond',
-  MS: 'millisecond',
-  MICROSECOND: 'microsecond',
-  MICROSECONDS: 'microsecond',
-  US: 'microsecond',
-}
-
-/** A unit comes as a word or as a string; the binder makes a string of the word. */
-function partOf(value: Bound | undefined, values: readonly Bound[], context: FunctionContext): string {
-  const part = PARTS[constantText(value, values, context).toUpperCase()]
-  if (part === undefined)
-    throw invalidParameter(`'${value?.constant}' is not a valid date/time component for function ${context.name}`)
-  return part
-}
-
-/** Text is taken for a timestamp where a date or time is wanted; what is no moment is refused. */
-function moment(value: Bound, context: FunctionContext): Bound {
-  const { kind } = value.type
-  if (kind === 'text' || isSemi(value.type) || kind === 'null') return castTo(value, timestamp('timestamp_ntz'), context)
-  return kind === 'date' || kind === 'time' || isTimestamp(value.type) ? value : refuse([value], context)
-}
-
-/** The same for functions of days, which a time of day has not. */
-function dated(value: Bound, context: FunctionContext): Bound {
-  const source = moment(value, context)
-  return source.type.kind === 'time' ? refuse([value], context) : source
-}
-
-/** A moment that has the part. */
-const withPart = (value: Bound, part: string, context: FunctionContext): Bound =>
-  SMALL.has(part) ? moment(value, context) : dated(value, context)
-
-const SMALL = new Set(['hour', 'minute', 'second', 'millisecond', 'microsecond'])
-const STEPS: Readonly<Record<string, string>> = {
-  year: 'to_years',
-  quarter: 'to_quarters',
-  month: 'to_months',
-  week: 'to_weeks',
-  day: 'to_days',
-  hour: 'to_hours',
-  minute: 'to_minutes',
-  second: 'to_seconds',
-  millisecond: 'to_milliseconds',
-  microsecond: 'to_microseconds',
-}
+import { dated, moment, PARTS, partOf, SMALL, STEPS, withPart } from './moment.ts'
 
 const dateAdd: ScalarFunction = fixed(3, (values, context) => {
   const [unit, amount, value] = values
@@ -202,123 +119,12 @@ const datePart: ScalarFunction = fixed(2, (values, context) => {
 const part = (name: string): ScalarFunction =>
   fixed(1, ([value], context) => (value === undefined ? refuse([], context) : extracted(name, value, context)))
 
-/** TO_TIMESTAMP_…(value [, scale or format]): a number is a count of units of that scale since 1970. */
-const toTimestamp = (kind: 'timestamp_ntz' | 'timestamp_ltz' | 'timestamp_tz', attempt: boolean): ScalarFunction =>
-  between(1, 2, (values, context) => {
-    const [value, second] = values
-    if (value === undefined) return refuse(values, context)
-    const type = timestamp(kind)
-    if (value.type.kind === 'number') {
-      const scale = Number(second?.constant ?? 0)
-      if (!Number.isInteger(scale) || scale < 0 || scale > 9) return refuse(values, context)
-      const whole = `CAST(${value.sql} AS HUGEINT)`
-      const micros = scale <= 6 ? `${whole} * 1${'0'.repeat(6 - scale)}` : `${whole} // 1${'0'.repeat(scale - 6)}`
-      const fraction =
-        value.type.scale > 0 && scale === 0 ? `CAST(CAST(${value.sql} AS DECIMAL(38,9)) * 1000000 AS HUGEINT)` : micros
-      return bound(`make_timestamp(CAST(${fraction} AS BIGINT))`, type, value.nullable)
-    }
-    if (second !== undefined && second.type.kind === 'text') return parsed(value, second, type, attempt, values, context)
-    return castTo(value, type, { ...context, attempt })
-  })
-
-function parsed(
-  value: Bound,
-  format: Bound,
-  type: SqlType,
-  attempt: boolean,
-  values: readonly Bound[],
-  context: FunctionContext,
-): Bound {
-  const words = constantText(format, values, context)
-  if (words.toUpperCase() === 'AUTO') return castTo(value, type, { ...context, attempt })
-  const pattern = quoted(duckFormat(words).replace('%f000', '%n').replace('%g', '%g'))
-  const sql = `${attempt ? 'try_strptime' : 'strptime'}(${asText(value, context).sql}, ${pattern})`
-  const target = type.kind === 'date' ? 'DATE' : type.kind === 'time' ? 'TIME' : 'TIMESTAMP'
-  return bound(`CAST(${sql} AS ${target})`, type, value.nullable || attempt)
-}
-
-const toDate = (attempt: boolean): ScalarFunction =>
-  between(1, 2, (values, context) => {
-    const [value, format] = values
-    if (value === undefined) return refuse(values, context)
-    if (format !== undefined && value.type.kind === 'text') return parsed(value, format, DATE, attempt, values, context)
-    return castTo(value, DATE, { ...context, attempt })
-  })
-
-const toTime = (attempt: boolean): ScalarFunction =>
-  between(1, 2, (values, context) => {
-    const [value, format] = values
-    if (value === undefined) return refuse(values, context)
-    if (format !== undefined && value.type.kind === 'text') return parsed(value, format, time(), attempt, values, context)
-    return castTo(value, time(), { ...context, attempt })
-  })
-
-const toVarchar: ScalarFunction = between(1, 2, (values, context) => {
-  const [value, format] = values
-  if (value === undefined) return refuse(values, context)
-  if (format === undefined) return castTo(value, text(), context)
-  const words = constantText(format, values, context)
-  if (value.type.kind === 'binary') {
-    const how = words.toUpperCase()
-    if (how === 'HEX') return castTo(value, text(), context)
-    if (how === 'UTF-8' || how === 'UTF8') return bound(`decode(${value.sql})`, text(), value.nullable)
-    if (how === 'BASE64') return bound(`to_base64(${value.sql})`, text(), value.nullable)
-    return refuse(values, context)
-  }
-  if (value.type.kind === 'date' || value.type.kind === 'time' || isTimestamp(value.type)) {
-    return bound(timestampText(value, words), text(), value.nullable)
-  }
-  if (value.type.kind === 'number' && value.type.scale === 0 && /^(TM9|FM)?[90]*$/i.test(words))
-    return castTo(value, text(), context)
-  return refuse(values, context)
-})
-
-/** CONVERT_TIMEZONE(to, value) and CONVERT_TIMEZONE(from, to, ntz). */
-const convertTimezone: ScalarFunction = between(2, 3, (values, context) => {
-  const [first, second, third] = values
-  if (first === undefined || second === undefined) return refuse(values, context)
-  const zone = (value: Bound) => quoted(constantText(value, values, context))
-  if (third !== undefined) {
-    const source = castTo(third, timestamp('timestamp_ntz'), context)
-    return bound(`timezone(${zone(second)}, timezone(${zone(first)}, ${source.sql}))`, timestamp('timestamp_ntz'), third.nullable)
-  }
-  const source = dated(second, context)
-  const utc = constantText(first, values, context).toUpperCase() === 'UTC'
-  if (!utc && source.type.kind !== 'timestamp_ntz')
-    return bound(`timezone(${zone(first)}, timezone('UTC', ${source.sql}))`, timestamp('timestamp_ntz'), second.nullable)
-  if (!utc) return bound(`timezone(${zone(first)}, timezone('UTC', ${source.sql}))`, timestamp('timestamp_ntz'), second.nullable)
-  return bound(`CAST(${source.sql} AS TIMESTAMP)`, timestamp('timestamp_tz'), second.nullable)
-})
-
 const current = (type: SqlType, sql: (now: string) => string): ScalarFunction =>
   between(0, 1, (_, { now }) => bound(sql(`TIMESTAMP '${now.toISOString().replace('T', ' ').replace('Z', '')}'`), type, false))
-
-const stamps = Object.fromEntries(
-  (
-    [
-      ['TO_TIMESTAMP', 'timestamp_ntz'],
-      ['TO_TIMESTAMP_NTZ', 'timestamp_ntz'],
-      ['TO_TIMESTAMP_LTZ', 'timestamp_ltz'],
-      ['TO_TIMESTAMP_TZ', 'timestamp_tz'],
-    ] as const
-  ).flatMap(([name, kind]) => [
-    [name, toTimestamp(kind, false)],
-    [`TRY_${name}`, toTimestamp(kind, true)],
-  ]),
-)
 
 const LTZ = timestamp('timestamp_ltz')
 
 export const TIME_FUNCTIONS: FunctionTable = {
-  ...stamps,
-  TO_DATE: toDate(false),
-  DATE: toDate(false),
-  TRY_TO_DATE: toDate(true),
-  TO_TIME: toTime(false),
-  TRY_TO_TIME: toTime(true),
-  TO_VARCHAR: toVarchar,
-  TO_CHAR: toVarchar,
-  CONVERT_TIMEZONE: convertTimezone,
   DATEADD: dateAdd,
   TIMEADD: dateAdd,
   TIMESTAMPADD: dateAdd,
