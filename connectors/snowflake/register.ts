@@ -65,6 +65,9 @@ export async function register(
   return { statements: registration.statements(context.environment.now()), ...outcome }
 }
 
+/** Of some table functions of INFORMATION_SCHEMA Snowflake returns no more rows; of this one nobody says. */
+const MOST_LISTED = 10_000
+
 /** External tables that nothing but their replacement brings back, as Snowflake keeps their names. */
 async function brokenTables(client: SnowflakeClient, schema: string, signal: AbortSignal): Promise<ReadonlySet<string>> {
   const found = await readExternalTables(client, schema, signal)
@@ -83,8 +86,10 @@ async function find(
   const policies = new Map<string, Awaited<ReturnType<typeof policiesOf>>>()
   const nameOf = (part: keyof LedgerTable['parts']) => qualified(schema, old?.parts[part]?.name ?? '')
   for (const part of asks.files) {
-    const lost = broken.has(old?.parts[part]?.name ?? '')
-    files[part] = lost ? null : await registeredFiles(client, nameOf(part), stage, signal)
+    const { name = '', files: known = 0 } = old?.parts[part] ?? {}
+    const listed = broken.has(name) ? null : await registeredFiles(client, nameOf(part), stage, signal)
+    // A list that may have been cut is no list: what it leaves out would stay registered for ever.
+    files[part] = listed?.size === MOST_LISTED && known !== MOST_LISTED ? null : listed
   }
   for (const part of asks.columns) {
     const found = await describeColumns(client, 'EXTERNAL TABLE', nameOf(part), signal)
