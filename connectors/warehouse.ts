@@ -59,7 +59,7 @@ export type TableProjection = {
   readonly format: 'parquet' | 'orc'
   /** Rises when the files' columns are no longer those of before with some appended. */
   readonly generation: number
-  /** The table's schema with the names that columns have in these files: engines do not take `.` and `:` in one. */
+  /** The table's schema with the names that columns have in these files: letters, digits and `_`. */
   readonly schema: TableSchema
   /** What all of them lie below. */
   readonly address: string

@@ -162,13 +162,20 @@ async function carryOut(
   }
 }
 
-/** Column names that the metastore takes: others are written as `_`. Names of lake files never change, so neither do these. */
+const OTHER = /[^\p{L}\p{N}_]/u
+const EVERY_OTHER = /[^\p{L}\p{N}_]/gu
+
+/**
+ * Column names that every engine takes in files: what is neither letter nor digit is written `_`. Hive refuses `.` and `:`, loses its
+ * place among ORC columns at a `,`, and reads no Parquet whose names hold blanks or brackets. Names of lake files never change, so
+ * neither do these.
+ */
 function storedSchema(schema: TableSchema): TableSchema {
   const taken = new Set(schema.columns.map(({ physical }) => physical))
   const names = new Map<string, string>()
   for (const { physical } of schema.columns) {
-    if (!/[.:]/.test(physical)) continue
-    let name = physical.replaceAll(/[.:]/g, '_')
+    if (!OTHER.test(physical)) continue
+    let name = physical.replaceAll(EVERY_OTHER, '_')
     while (taken.has(name)) name += '_'
     taken.add(name)
     names.set(physical, name)

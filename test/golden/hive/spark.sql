@@ -214,7 +214,7 @@ DESCRIBE `raw`.`portage_files__loan__1`
 
 SHOW PARTITIONS `raw`.`portage_files__loan__1`
 
-ALTER TABLE `raw`.`portage_files__loan__1` ADD COLUMNS (`größe ``x``` STRING)
+ALTER TABLE `raw`.`portage_files__loan__1` ADD COLUMNS (`größe__x_` STRING)
 
 SHOW DATABASES
 
@@ -223,37 +223,37 @@ SHOW TABLES IN `raw`
 SHOW TBLPROPERTIES `raw`.`portage_ledger__loans`
 
 ALTER VIEW `raw`.`loan_changes` AS
-… (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('base-4-########')) s
+… (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('base-4-########')) s
   union all
-  select `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x```
-  from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
+  select `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_`
+  from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
 ) h
 
 ALTER VIEW `raw`.`loan` AS
-… (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('base-4-########')) b
+… (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('base-4-########')) b
   left join (
     select distinct `id` as `_key_0`, 1 as `_hit`
-    from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
+    from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
     where `_position` > '0001-0000000000000010-########' and `_op` <> 't'
   ) k on b.`id` <=> k.`_key_0`
   cross join (
     select max(`_position`) as `_floor`
-    from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
+    from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
     where `_position` > '0001-0000000000000010-########' and `_op` = 't'
   ) f
   where k.`_hit` is null and f.`_floor` is null
   union all
-  select `_op`, `_position`, `id`, `status`, `größe ``x```
+  select `_op`, `_position`, `id`, `status`, `größe__x_`
   from (
-    select c.`_op`, c.`_position`, c.`id`, c.`status`, c.`größe ``x```, row_number() over (partition by c.`id` order by c.`_position` desc) as `_rank`
+    select c.`_op`, c.`_position`, c.`id`, c.`status`, c.`größe__x_`, row_number() over (partition by c.`id` order by c.`_position` desc) as `_rank`
     from (
-      select `_op`, `_position`, `id`, `status`, `größe ``x```
-      from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
+      select `_op`, `_position`, `id`, `status`, `größe__x_`
+      from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
       where `_position` > '0001-0000000000000010-########' and `_op` <> 't'
     ) c
     cross join (
       select max(`_position`) as `_floor`
-      from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
+      from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
       where `_position` > '0001-0000000000000010-########' and `_op` = 't'
     ) f
     where (f.`_floor` is null or c.`_position` > f.`_floor`)
@@ -261,7 +261,7 @@ ALTER VIEW `raw`.`loan` AS
   where `_rank` = 1 and `_op` <> 'd'
 ) r
 
-ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.table.6c6f616e'='1 7 0a62c4c87a6c54e0 {"v":1,"t":"7075626c69632e6c6f616e","i":"4c96ce31a5c645ba","f":"parquet","g":1,"c":3,"s":"34a8100cd3e899ae","b":["base-4-0ba70fa7",1,1,"5a96bb70fd7da8b4"],"r":null,"h":[["changes-4-af664809",1,1,"0001-0000000000000011-00000001",4096],["changes-6-2e681591",1,2,"0001-0000000000000013-00000001",1]],"o":"17caf76d3be5bbee"}')
+ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.table.6c6f616e'='1 7 171399f4385b8683 {"v":1,"t":"7075626c69632e6c6f616e","i":"4c96ce31a5c645ba","f":"parquet","g":1,"c":3,"s":"49acf7d2da99d357","b":["base-4-0ba70fa7",1,1,"5a96bb70fd7da8b4"],"r":null,"h":[["changes-4-af664809",1,1,"0001-0000000000000011-00000001",4096],["changes-6-2e681591",1,2,"0001-0000000000000013-00000001",1]],"o":"17caf76d3be5bbee"}')
 
 ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.commit'='7')
 
@@ -295,37 +295,37 @@ SHOW TABLES IN `raw`
 SHOW TBLPROPERTIES `raw`.`portage_ledger__loans`
 
 ALTER VIEW `raw`.`loan_changes` AS
-… (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('base-4-########')) s
+… (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('base-4-########')) s
   union all
-  select `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x```
-  from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
+  select `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_`
+  from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
 ) h
 
 ALTER VIEW `raw`.`loan` AS
-… (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('renewed-9-########')) b
+… (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('renewed-9-########')) b
   left join (
     select distinct `id` as `_key_0`, 1 as `_hit`
-    from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
+    from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
     where `_position` > '0001-0000000000000013-########' and `_op` <> 't'
   ) k on b.`id` <=> k.`_key_0`
   cross join (
     select max(`_position`) as `_floor`
-    from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
+    from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
     where `_position` > '0001-0000000000000013-########' and `_op` = 't'
   ) f
   where k.`_hit` is null and f.`_floor` is null
   union all
-  select `_op`, `_position`, `id`, `status`, `größe ``x```
+  select `_op`, `_position`, `id`, `status`, `größe__x_`
   from (
-    select c.`_op`, c.`_position`, c.`id`, c.`status`, c.`größe ``x```, row_number() over (partition by c.`id` order by c.`_position` desc) as `_rank`
+    select c.`_op`, c.`_position`, c.`id`, c.`status`, c.`größe__x_`, row_number() over (partition by c.`id` order by c.`_position` desc) as `_rank`
     from (
-      select `_op`, `_position`, `id`, `status`, `größe ``x```
-      from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
+      select `_op`, `_position`, `id`, `status`, `größe__x_`
+      from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
       where `_position` > '0001-0000000000000013-########' and `_op` <> 't'
     ) c
     cross join (
       select max(`_position`) as `_floor`
-      from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
+      from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('changes-4-########', 'changes-6-########')) s
       where `_position` > '0001-0000000000000013-########' and `_op` = 't'
     ) f
     where (f.`_floor` is null or c.`_position` > f.`_floor`)
@@ -333,7 +333,7 @@ ALTER VIEW `raw`.`loan` AS
   where `_rank` = 1 and `_op` <> 'd'
 ) r
 
-ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.table.6c6f616e'='1 7 2b92c491bca77e3a {"v":1,"t":"7075626c69632e6c6f616e","i":"4c96ce31a5c645ba","f":"parquet","g":1,"c":3,"s":"34a8100cd3e899ae","b":["base-4-0ba70fa7",1,1,"5a96bb70fd7da8b4"],"r":["renewed-9-4da0e810",1,1,"846ebdfb6331fe5a"],"h":[["changes-4-af664809",1,1,"0001-0000000000000011-00000001",4096],["changes-6-2e681591",1,2,"0001-0000000000000013-00000001",1]],"o":"17caf76d3be5bbee"}')
+ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.table.6c6f616e'='1 7 ae56f287278573f2 {"v":1,"t":"7075626c69632e6c6f616e","i":"4c96ce31a5c645ba","f":"parquet","g":1,"c":3,"s":"49acf7d2da99d357","b":["base-4-0ba70fa7",1,1,"5a96bb70fd7da8b4"],"r":["renewed-9-948b0f12",1,1,"846ebdfb6331fe5a"],"h":[["changes-4-af664809",1,1,"0001-0000000000000011-00000001",4096],["changes-6-2e681591",1,2,"0001-0000000000000013-00000001",1]],"o":"17caf76d3be5bbee"}')
 
 ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.commit'='9')
 
@@ -445,7 +445,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `raw`.`portage_files__loan__3` (
   `_unchanged` STRING,
   `id` BIGINT,
   `status` STRING,
-  `größe ``x``` STRING
+  `größe__x_` STRING
 )
 PARTITIONED BY (`portage_directory` STRING)
 STORED AS PARQUET
@@ -457,37 +457,37 @@ ALTER TABLE `raw`.`portage_files__loan__3` ADD IF NOT EXISTS
   PARTITION (`portage_directory`='changes-11-########') LOCATION 'file:///lake/raw/loans/public.loan/hive/hive.raw/changes-11-########'
 
 ALTER VIEW `raw`.`loan_changes` AS
-… (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('base-11-########')) s
+… (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('base-11-########')) s
   union all
-  select `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x```
-  from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('changes-11-########')) s
+  select `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_`
+  from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('changes-11-########')) s
 ) h
 
 ALTER VIEW `raw`.`loan` AS
-… (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('base-11-########')) b
+… (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('base-11-########')) b
   left join (
     select distinct `id` as `_key_0`, 1 as `_hit`
-    from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('changes-11-########')) s
+    from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('changes-11-########')) s
     where `_position` > '0001-0000000000000010-########' and `_op` <> 't'
   ) k on b.`id` <=> k.`_key_0`
   cross join (
     select max(`_position`) as `_floor`
-    from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('changes-11-########')) s
+    from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('changes-11-########')) s
     where `_position` > '0001-0000000000000010-########' and `_op` = 't'
   ) f
   where k.`_hit` is null and f.`_floor` is null
   union all
-  select `_op`, `_position`, `id`, `status`, `größe ``x```
+  select `_op`, `_position`, `id`, `status`, `größe__x_`
   from (
-    select c.`_op`, c.`_position`, c.`id`, c.`status`, c.`größe ``x```, row_number() over (partition by c.`id` order by c.`_position` desc) as `_rank`
+    select c.`_op`, c.`_position`, c.`id`, c.`status`, c.`größe__x_`, row_number() over (partition by c.`id` order by c.`_position` desc) as `_rank`
     from (
-      select `_op`, `_position`, `id`, `status`, `größe ``x```
-      from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('changes-11-########')) s
+      select `_op`, `_position`, `id`, `status`, `größe__x_`
+      from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('changes-11-########')) s
       where `_position` > '0001-0000000000000010-########' and `_op` <> 't'
     ) c
     cross join (
       select max(`_position`) as `_floor`
-      from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe ``x``` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('changes-11-########')) s
+      from (SELECT `_op`, `_position`, `_source_committed_at`, `_unchanged`, `id`, `status`, `größe__x_` FROM `raw`.`portage_files__loan__3` WHERE `portage_directory` IN ('changes-11-########')) s
       where `_position` > '0001-0000000000000010-########' and `_op` = 't'
     ) f
     where (f.`_floor` is null or c.`_position` > f.`_floor`)
@@ -495,7 +495,7 @@ ALTER VIEW `raw`.`loan` AS
   where `_rank` = 1 and `_op` <> 'd'
 ) r
 
-ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.table.6c6f616e'='3 7 7fe13b6037441bad {"v":1,"t":"7075626c69632e6c6f616e","i":"4c96ce31a5c645ba","f":"parquet","g":3,"c":3,"s":"34a8100cd3e899ae","b":["base-11-45ca5ca5",1,1,"5a96bb70fd7da8b4"],"r":null,"h":[["changes-11-0243b911",1,3,"0001-0000000000000013-00000001",4096]],"o":"17caf76d3be5bbee"}')
+ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.table.6c6f616e'='3 7 66958f980124bc20 {"v":1,"t":"7075626c69632e6c6f616e","i":"4c96ce31a5c645ba","f":"parquet","g":3,"c":3,"s":"49acf7d2da99d357","b":["base-11-9f48cbb5",1,1,"5a96bb70fd7da8b4"],"r":null,"h":[["changes-11-4422fa2e",1,3,"0001-0000000000000013-00000001",4096]],"o":"17caf76d3be5bbee"}')
 
 ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.commit'='11')
 
