@@ -1,4 +1,5 @@
 /** The statements of an unload. Pure. */
+import { text } from '../names.ts'
 import { quoted, type UnloadPlan } from './unload-plan.ts'
 
 /** What rows are wanted: a relation by its quoted name, or a statement of the user's. */
@@ -40,7 +41,8 @@ export type UnloadTarget = {
 /** Files of earlier attempts have other names (the query's id), so that a repeat overwrites nothing and is told apart. */
 export function copySql(select: string, { location, maxFileBytes, partitionBy }: UnloadTarget): string {
   return [
-    `COPY INTO @${location}`,
+    // As a text, so that a path may hold whatever keys hold.
+    `COPY INTO ${text(`@${location}`)}`,
     `FROM (\n${select}\n)`,
     ...(partitionBy === undefined ? [] : [`PARTITION BY (${partitionBy})`]),
     'FILE_FORMAT = (TYPE = PARQUET COMPRESSION = SNAPPY)',
