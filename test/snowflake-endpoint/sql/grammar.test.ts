@@ -54,7 +54,7 @@ test.each([
   ['with recursive a as (select 1) select 1', 1, 5, 'recursive'],
   ['select * from a match_recognize (x)', 1, 16, 'match_recognize'],
   ['select 1 /* open', 1, 9, '/'],
-  ['select 0x10', 1, 7, '0'],
+  ['select 0x10', 1, 7, '0x10'],
   ['explain select 1', 1, 0, 'explain'],
 ])('%s is refused at its place', (sql, line, position, unexpected) => {
   expect(refused(sql)).toBe(`001003 42000 syntax error line ${line} at position ${position} unexpected '${unexpected}'.`)
@@ -152,4 +152,14 @@ test.each([
   ['use role nobody', '003013 42501'],
 ])('%s is refused by name', async (sql, code) => {
   expect(await account.refusal(sql)).toMatch(new RegExp(`^${code} `))
+})
+
+test.each([
+  ["LIST '@db.\"Sch\".stage/a b/it''s (1)~.parquet'", ['DB', 'Sch', 'STAGE'], "a b/it's (1)~.parquet"],
+  ['LIST @stage/date=2024-01-01/x%20y+z.parquet', ['STAGE'], 'date=2024-01-01/x%20y+z.parquet'],
+  ['LIST @"a/b"', ['a/b'], ''],
+])('%s names a stage and a path', (sql, parts, path) => {
+  const { statement } = parseStatement(sql)
+  if (statement.kind !== 'list') throw new Error(statement.kind)
+  expect([statement.stage.name.parts.map(({ text }) => text), statement.stage.path]).toEqual([parts, path])
 })

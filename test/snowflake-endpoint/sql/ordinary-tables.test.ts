@@ -52,6 +52,13 @@ test('a transaction is undone by ROLLBACK, kept by COMMIT, and committed by DDL'
   expect(await other.rows('SELECT n FROM T ORDER BY 1')).toEqual([['2'], ['3']])
 })
 
+test('a statement that fails does not end the transaction around files and reads', async () => {
+  await account.run('CREATE OR REPLACE TABLE T (n INT)', 'BEGIN')
+  expect(await account.refusal("SELECT 'x'::number FROM (SELECT 1)")).toMatch(/^100038/)
+  await account.run('INSERT INTO T VALUES (1)', 'COMMIT')
+  expect(await account.rows('SELECT n FROM T')).toEqual([['1']])
+})
+
 test.each([
   ['INSERT INTO N VALUES (NULL, 1)', /^100072 22000 .*column: A/],
   ['INSERT INTO N VALUES (1)', /^002020 21S01/],

@@ -107,6 +107,12 @@ const RULES: readonly (readonly [RegExp, string, string, (found: RegExpExecArray
     () => 'SQL compilation error:\nInvalid aggregate or window function in this place',
   ],
   [
+    /Transaction conflict|write-write conflict/i,
+    '000625',
+    '57014',
+    () => 'Statement was aborted: another transaction changed the same rows',
+  ],
+  [
     /correlated|root subquery|unordered_map::at/i,
     '002031',
     '42601',

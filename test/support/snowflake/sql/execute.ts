@@ -43,6 +43,9 @@ export const commitsFirst = (statement: Statement): boolean => {
   return !WITHIN_TRANSACTION.has(statement.kind)
 }
 
+/** INSERT and its like. */
+export const writesRows = ({ kind }: Statement): boolean => ['insert', 'delete', 'update', 'merge'].includes(kind)
+
 export async function execute(run: Run, statement: Statement): Promise<StatementResult> {
   switch (statement.kind) {
     case 'query':

@@ -18,7 +18,8 @@ export type Token = {
 }
 
 const WORD = /[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*/y
-const NUMBER = /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y
+/** With what follows without a space: `0x10` and `20y` are parts of paths, and no numbers. */
+const NUMBER = /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?[A-Za-z0-9_]*/y
 const SPACE = /(?:\s+|--[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\/)+/y
 const OPERATORS = ['::', '||', '<>', '!=', '<=', '>=', '=>', '->', ...'+-*/%=<>(),.;:?[]{}@$'] as const
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f', '0': '\0' }
@@ -78,11 +79,8 @@ export function lex(text: string): readonly Token[] {
     } else {
       const number = take(NUMBER)
       const operator = OPERATORS.find((each) => text.startsWith(each, at))
-      if (number !== null) {
-        // `0x10` is no number, and no `0` that is called X10 either.
-        if (/[A-Za-z_]/.test(text.charAt(at + number.length))) fail()
-        add('number', number, number.length)
-      } else if (operator !== undefined) add('operator', operator, operator.length)
+      if (number !== null) add('number', number, number.length)
+      else if (operator !== undefined) add('operator', operator, operator.length)
       else fail()
     }
   }

@@ -12,6 +12,8 @@ export type Transaction = {
   /** Registry changes that nobody else sees yet. */
   readonly changes: Map<ExternalTable, FileChange[]>
   readonly startedBy: string
+  /** Rows were changed: from then on everything runs in DuckDB's transaction, which a failing statement ends. */
+  wrote: boolean
 }
 
 export type SessionWork = {

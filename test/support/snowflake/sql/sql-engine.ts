@@ -7,7 +7,7 @@ import { type Account, type AccountOptions, openAccount } from './catalogue/acco
 import { namesOf } from './catalogue/names.ts'
 import { openDuck } from './duck.ts'
 import { syntaxError } from './errors.ts'
-import { commitsFirst, execute } from './execute.ts'
+import { commitsFirst, execute, writesRows } from './execute.ts'
 import { openExternalFiles } from './external/files.ts'
 import { keeping } from './kept-results.ts'
 import { parseStatement } from './parse/statement.ts'
@@ -135,9 +135,12 @@ function openSession(engine: EngineParts, session: SessionWork): SqlSession {
         if (wanted > bindings.length) throw syntaxError({ raw: '?', line: 1, position: Math.max(sql.indexOf('?'), 0) })
         if (commitsFirst(statement)) await endTransaction({ session, signal }, 'commit')
         const access = accessOf(engine.account, session.role)
-        const own = session.transaction === null ? await engine.duck.connect() : null
+        const { transaction } = session
+        if (transaction !== null && writesRows(statement)) transaction.wrote = true
+        // A statement that reads beside an open transaction may fail without ending it; Snowflake reads what is committed anyway.
+        const own = transaction?.wrote === true ? null : await engine.duck.connect()
         try {
-          const connection = own ?? session.transaction?.connection
+          const connection = own ?? transaction?.connection
           if (connection === undefined) throw new RangeError('no connection')
           const run: Run = {
             engine,

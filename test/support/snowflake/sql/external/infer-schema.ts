@@ -28,8 +28,8 @@ export async function prepareInference(run: Run, node: { readonly call?: unknown
     return value.text
   }
   const [location, formatName] = [constant('LOCATION'), constant('FILE_FORMAT')]
-  const cursor = new Cursor(location, lex(location))
-  const path = stagePath(cursor)
+  const quotedLocation = `'${location.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+  const path = stagePath(new Cursor(quotedLocation, lex(quotedLocation)))
   const stage = run.names.stage(path.name)
   run.access.demand(stage, 'USAGE')
   const { format } = formatClause(run, new Map([['FORMAT_NAME', formatName]]))

@@ -142,12 +142,15 @@ function pathKey(cursor: Cursor): string {
   return cursor.fail()
 }
 
+const NUMBER = /^(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+
 function primary(cursor: Cursor): Expression {
   const at = cursor.place
   const token = cursor.peek()
   switch (token.kind) {
     case 'string':
     case 'number':
+      if (token.kind === 'number' && !NUMBER.test(token.text)) cursor.fail()
       cursor.take()
       return { kind: token.kind, text: token.text, at }
     case 'operator':

@@ -1,7 +1,7 @@
 /** Stage paths: `@db.schema.stage/a/b%20c/`, quoted as a whole, or a string literal's content. Their text is taken as it is. */
-import type { StagePath } from '../ast.ts'
-import { lex } from '../lex.ts'
-import { Cursor } from './cursor.ts'
+import type { ObjectName, StagePath } from '../ast.ts'
+import type { Place } from '../errors.ts'
+import type { Cursor } from './cursor.ts'
 
 /** Characters of a path without quotes; whoever needs others quotes the whole. */
 const PATH_END = /[\s,;()'"]/
@@ -9,13 +9,10 @@ const PATH_END = /[\s,;()'"]/
 export function stagePath(cursor: Cursor): StagePath {
   const at = cursor.place
   if (cursor.peek().kind === 'string') {
-    const { text } = cursor.peek()
-    if (!text.startsWith('@')) cursor.fail()
-    const inner = new Cursor(text, lexed(text, cursor))
-    const found = stagePath(inner)
-    if (inner.peek().kind !== 'end') cursor.fail()
+    const found = QUOTED.exec(cursor.peek().text)
+    if (found === null) cursor.fail()
     cursor.take()
-    return { ...found, at }
+    return { name: quotedName(found[1] ?? '', at), path: (found[2] ?? '').replace(/^\//, ''), at }
   }
   cursor.expectOperator('@')
   if (cursor.seesOperator('%') || cursor.seesOperator('~')) cursor.fail()
@@ -29,11 +26,15 @@ export function stagePath(cursor: Cursor): StagePath {
   return { name, path: cursor.text.slice(start, end).replace(/^\//, ''), at }
 }
 
-/** A string that holds a path with characters that no token has is still a path: only its beginning must be words. */
-function lexed(text: string, cursor: Cursor) {
-  try {
-    return lex(text)
-  } catch {
-    return cursor.fail()
-  }
+/** A whole in quotes: any character may follow the stage's name. */
+const QUOTED = /^@((?:(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)(?:\.(?!$)|(?=\/|$)))+)(\/[\s\S]*)?$/
+const PART = /"((?:[^"]|"")+)"|([A-Za-z_][\w$]*)/g
+
+function quotedName(text: string, at: Place): ObjectName {
+  const parts = [...text.matchAll(PART)].map(([, quoted, word]) => ({
+    text: quoted === undefined ? (word ?? '').toUpperCase() : quoted.replaceAll('""', '"'),
+    quoted: quoted !== undefined,
+    at,
+  }))
+  return { parts, at }
 }

@@ -80,7 +80,7 @@ export async function transaction(run: Run, { action }: StatementOf<'transaction
   if (action === 'begin' && session.transaction === null) {
     const connection = await run.engine.duck.connect()
     await connection.run('BEGIN TRANSACTION', run.signal)
-    session.transaction = { connection, changes: new Map(), startedBy: String(run.now.getTime()) }
+    session.transaction = { connection, changes: new Map(), startedBy: String(run.now.getTime()), wrote: false }
   } else if (action !== 'begin') await endTransaction(run, action)
   return status(DONE, STATEMENT.transaction)
 }
