@@ -107,19 +107,23 @@ function summary({ errorCode, sqlState, message = '' }: ServerStatus): string {
 }
 
 const RUNTIME_VALUES =
-  /NumberFormatException|DateTimeException|ArithmeticException|Error evaluating|CAST_INVALID_INPUT|CAST_OVERFLOW/
+  /processing (?:row|vector|writable)|NumberFormatException|DateTimeException|ArithmeticException|Error evaluating|CAST_INVALID_INPUT|CAST_OVERFLOW/
 
 function quotesValues(sqlState: string | undefined, message: string): boolean {
   return /^2[23]/.test(sqlState ?? '') || RUNTIME_VALUES.test(message)
 }
 
-/** `[CAST_INVALID_INPUT]`, or the class of the exception. */
+/** `[CAST_INVALID_INPUT]`, or the class of the innermost exception. */
 function conditionOf(message: string): string {
-  return /\[[A-Z][A-Z0-9_.]+\]/.exec(message)?.[0] ?? /\b\w+Exception\b/.exec(message)?.[0] ?? 'a value does not fit'
+  return (
+    /\[[A-Z][A-Z0-9_.]+\]/.exec(message)?.[0] ?? message.match(/\b\w+(?:Exception|Error)\b/g)?.at(-1) ?? 'a value does not fit'
+  )
 }
 
 function textOf(message: string): string {
-  const [line = ''] = message
+  // Tez tells the whole way of a failure: its end is what happened.
+  const cause = /Vertex failed/.test(message) ? message.match(/Caused by: [^\n]+/g)?.at(-1) : undefined
+  const [line = ''] = (cause?.replace('Caused by: ', '') ?? message)
     .replace(PREFIXES, '')
     // Spark says the condition twice, around the exception's name.
     .replace(/^(\[[A-Z0-9_.]+\] )(?:[\w$]+\.)+\w*Exception:\s*(?:\[[A-Z0-9_.]+\] )?/, '$1')
