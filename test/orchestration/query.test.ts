@@ -27,7 +27,11 @@ describe('runQuery', () => {
     const empty = { integration: 'i', schema: 'main', commit: 1, position: 'p' as Position, tables: [], dryRun: false }
     const readObject = async () => null
     await warehouse.register(
-      { ...empty, readObject, relationSql: () => ({ current: '', changes: '', columns: [], types: new Map(), comments: new Map() }) },
+      {
+        ...empty,
+        readObject,
+        relationSql: () => ({ current: '', changes: '', columns: [], types: new Map(), comments: new Map() }),
+      },
       signal,
     )
   })
