@@ -2,8 +2,8 @@
  * An ORC file as rows of JSON: binary as hex text, maps as arrays of {key, value}, unions as {tag, value}, nested keys in the file's case.
  * Read by Portage's own reader. I/O.
  */
-import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { open, rename } from 'node:fs/promises'
 import { type Data, DataType, type RecordBatch, TimeUnit } from 'apache-arrow'
 import { openOrc } from '../../../../../integrations/land/orc/orc-file.ts'
 import { quoted } from '../bind/value.ts'
@@ -28,7 +28,10 @@ export async function loadOrc(path: string, format: FormatOptions, duck: Duck, s
   for (const timestamps of ['micros', 'nanos'] as const) {
     await connection.run('DELETE FROM orc_rows', signal)
     if (!(await append(path, { timestamps, format }, connection, signal))) continue
-    await connection.run(`COPY orc_rows TO ${quoted(rowsPath(path, format))} (FORMAT PARQUET)`, signal)
+    // Another session may look at the file at this moment: whole files only have the name.
+    const part = `${path}.${randomUUID()}.part`
+    await connection.run(`COPY orc_rows TO ${quoted(part)} (FORMAT PARQUET)`, signal)
+    await rename(part, rowsPath(path, format))
     return true
   }
   return false
