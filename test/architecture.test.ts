@@ -27,11 +27,17 @@ function mayImport(from: Area, to: Area): boolean {
   return to === 'ports'
 }
 
+const FAULTS = 'test/support/armed-faults.ts'
+
 /** The only test support that ships: `portage dev up` starts the endpoints that the tests run against. */
 const SHIPPED = [
-  { folder: 'test/support/s3/', importer: 'orchestration/dev/s3.ts', uses: [] },
+  { folder: 'test/support/s3/', importer: 'orchestration/dev/s3.ts', uses: [FAULTS] },
   // Its ORC files are read by our own reader: no other one runs in Node.
-  { folder: 'test/support/snowflake/', importer: 'orchestration/dev/snowflake.ts', uses: ['integrations/land/orc/orc-file.ts'] },
+  {
+    folder: 'test/support/snowflake/',
+    importer: 'orchestration/dev/snowflake.ts',
+    uses: [FAULTS, 'integrations/land/orc/orc-file.ts'],
+  },
 ]
 
 function forbidden(file: SourceFile): readonly string[] {

@@ -35,13 +35,13 @@ export async function answer(desk: Desk, request: S3Request, course: Course): Pr
   const { region, now } = service
   if (isTokenRequest(request)) {
     course.operation = 'AssumeRole'
-    course.fault = faults.next('AssumeRole', null)
+    course.fault = faults.next({ operation: 'AssumeRole', key: null })
     return await faulty(course, request, (each) => answerTokenRequest({ credentials, roles, region, now }, each))
   }
   const auth = authenticate(request, { credentials, region, service: 's3', now })
   const operation = operationOf(request)
   course.operation = operation
-  course.fault = faults.next(operation, request.key)
+  course.fault = faults.next({ operation, key: request.key })
   return await faulty(course, request, (each) => HANDLERS[operation](service, each, auth))
 }
 

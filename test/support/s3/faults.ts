@@ -2,6 +2,7 @@
  * Faults on purpose: what a test asks the endpoint to do wrong, and to which request. Pure matching; `endpoint.ts` and
  * `reply.ts` act on it.
  */
+import { type Armed, type ArmedFaults, armFaults, isNamed, isOneOf, type Strike } from '../armed-faults.ts'
 import type { Operation } from './routes.ts'
 
 /**
@@ -28,20 +29,15 @@ export type FaultEffect =
   | { readonly kind: 'slow-body'; readonly bytesPerSecond: number }
   | { readonly kind: 'drop-upload'; readonly bytes: number }
 
-export type Fault = {
+export type Fault = Strike<FaultEffect> & {
   /** Default: every operation. */
   readonly operation?: Operation | readonly Operation[]
   /** The whole key, or a pattern of it. Default: every key, and requests without one. */
   readonly key?: string | RegExp
-  /** The first matching request that is hit. Default: 1. */
-  readonly nth?: number
-  /** How many matching requests are hit from then on. Default: 1. */
-  readonly times?: number
-  readonly effect: FaultEffect
 }
 
 /** A fault in place: how many requests matched it, how many it hit. */
-export type ArmedFault = { readonly fault: Fault; readonly seen: number; readonly hits: number; readonly disarm: () => void }
+export type ArmedFault = Armed<Fault>
 
 /** 503 SlowDown, before anything was done. */
 export const SLOW_DOWN: FaultEffect = { kind: 'error', when: 'before', status: 503, code: 'SlowDown' }
@@ -50,57 +46,7 @@ export const LOST_ANSWER: FaultEffect = { kind: 'error', when: 'after', status: 
 /** What S3 answers when another operation on the key is under way; nothing was done. */
 export const CONFLICT: FaultEffect = { kind: 'error', when: 'before', status: 409, code: 'ConditionalRequestConflict' }
 
-export type FaultPlan = {
-  readonly arm: (fault: Fault) => ArmedFault
-  readonly clear: () => void
-  /** The first armed fault that hits this request; every armed fault that matches counts it. */
-  readonly next: (operation: Operation, key: string | null) => FaultEffect | null
-}
+export type FaultPlan = ArmedFaults<Fault, FaultEffect, { readonly operation: Operation; readonly key: string | null }>
 
-type Armed = { readonly fault: Fault; seen: number; hits: number }
-
-export function openFaults(initial: readonly Fault[] = []): FaultPlan {
-  let armed: Armed[] = []
-  const arm = (fault: Fault): ArmedFault => {
-    const entry: Armed & { readonly disarm: () => void } = {
-      fault,
-      seen: 0,
-      hits: 0,
-      disarm: () => {
-        armed = armed.filter((each) => each !== entry)
-      },
-    }
-    armed.push(entry)
-    return entry
-  }
-  for (const fault of initial) arm(fault)
-  return {
-    arm,
-    clear: () => {
-      armed = []
-    },
-    next: (operation, key) => {
-      let effect: FaultEffect | null = null
-      for (const entry of armed) {
-        const { fault } = entry
-        if (!matches(fault, operation, key)) continue
-        entry.seen += 1
-        const first = fault.nth ?? 1
-        if (effect !== null || entry.seen < first || entry.seen >= first + (fault.times ?? 1)) continue
-        entry.hits += 1
-        effect = fault.effect
-      }
-      return effect
-    },
-  }
-}
-
-function matches(fault: Fault, operation: Operation, key: string | null): boolean {
-  const operations: readonly Operation[] | undefined = typeof fault.operation === 'string' ? [fault.operation] : fault.operation
-  if (operations !== undefined && !operations.includes(operation)) return false
-  if (fault.key === undefined) return true
-  if (key === null) return false
-  return typeof fault.key === 'string'
-    ? fault.key === key
-    : new RegExp(fault.key.source, fault.key.flags.replace(/[gy]/g, '')).test(key)
-}
+export const openFaults = (initial: readonly Fault[] = []): FaultPlan =>
+  armFaults((fault, { operation, key }) => isOneOf(fault.operation, operation) && isNamed(fault.key, key), initial)

@@ -48,7 +48,7 @@ export async function answer(desk: Desk, request: ApiRequest, course: Course, go
     course.session = desk.sessions.authenticated(request.headers, route.kind === 'renewal' ? 'master' : 'session')
   }
   const sql = route.kind === 'query' ? optionalText(request.body, 'sqlText') : sqlOf(desk, route)
-  course.fault = desk.faults.next(route.kind, sql)
+  course.fault = desk.faults.next({ kind: route.kind, sql })
   await strike(desk, course, { when: 'before', gone })
   const reply = await handle(desk, { request, route, course, gone })
   await strike(desk, course, { when: 'after', gone })

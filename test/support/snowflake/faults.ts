@@ -2,6 +2,7 @@
  * Faults on purpose: what a test asks the endpoint to do wrong, and to which request. Pure matching; `answer.ts` and
  * `sender.ts` act on it.
  */
+import { type Armed, type ArmedFaults, armFaults, isNamed, isOneOf, type Strike } from '../armed-faults.ts'
 
 /** What a request is for. */
 export type RequestKind =
@@ -39,20 +40,15 @@ export type FaultEffect =
   | { readonly kind: 'content-type'; readonly contentType: string; readonly body?: string }
   | { readonly kind: 'without'; readonly fields: readonly string[] }
 
-export type Fault = {
+export type Fault = Strike<FaultEffect> & {
   /** Default: every kind. */
   readonly request?: RequestKind | readonly RequestKind[]
   /** Of the statement's text. Default: every statement, and requests without one. */
   readonly sql?: string | RegExp
-  /** The first matching request that is hit. Default: 1. */
-  readonly nth?: number
-  /** How many matching requests are hit from then on. Default: 1. */
-  readonly times?: number
-  readonly effect: FaultEffect
 }
 
 /** A fault in place: how many requests matched it, how many it hit. */
-export type ArmedFault = { readonly fault: Fault; readonly seen: number; readonly hits: number; readonly disarm: () => void }
+export type ArmedFault = Armed<Fault>
 
 /** 503, before anything was done. */
 export const UNAVAILABLE: FaultEffect = { kind: 'status', when: 'before', status: 503 }
@@ -69,57 +65,7 @@ export const PROXY_PAGE: FaultEffect = {
   body: '<html><body>Sign in to continue</body></html>',
 }
 
-export type Faults = {
-  readonly arm: (fault: Fault) => ArmedFault
-  readonly clear: () => void
-  /** The first armed fault that hits this request; every armed fault that matches counts it. */
-  readonly next: (kind: RequestKind, sql: string | null) => FaultEffect | null
-}
+export type Faults = ArmedFaults<Fault, FaultEffect, { readonly kind: RequestKind; readonly sql: string | null }>
 
-type Armed = { readonly fault: Fault; seen: number; hits: number }
-
-export function openFaults(initial: readonly Fault[] = []): Faults {
-  let armed: Armed[] = []
-  const arm = (fault: Fault): ArmedFault => {
-    const entry: Armed & { readonly disarm: () => void } = {
-      fault,
-      seen: 0,
-      hits: 0,
-      disarm: () => {
-        armed = armed.filter((each) => each !== entry)
-      },
-    }
-    armed.push(entry)
-    return entry
-  }
-  for (const fault of initial) arm(fault)
-  return {
-    arm,
-    clear: () => {
-      armed = []
-    },
-    next: (kind, sql) => {
-      let effect: FaultEffect | null = null
-      for (const entry of armed) {
-        const { fault } = entry
-        if (!matches(fault, kind, sql)) continue
-        entry.seen += 1
-        const first = fault.nth ?? 1
-        if (effect !== null || entry.seen < first || entry.seen >= first + (fault.times ?? 1)) continue
-        entry.hits += 1
-        effect = fault.effect
-      }
-      return effect
-    },
-  }
-}
-
-function matches(fault: Fault, kind: RequestKind, sql: string | null): boolean {
-  const kinds: readonly RequestKind[] | undefined = typeof fault.request === 'string' ? [fault.request] : fault.request
-  if (kinds !== undefined && !kinds.includes(kind)) return false
-  if (fault.sql === undefined) return true
-  if (sql === null) return false
-  return typeof fault.sql === 'string'
-    ? fault.sql === sql
-    : new RegExp(fault.sql.source, fault.sql.flags.replace(/[gy]/g, '')).test(sql)
-}
+export const openFaults = (initial: readonly Fault[] = []): Faults =>
+  armFaults((fault, { kind, sql }) => isOneOf(fault.request, kind) && isNamed(fault.sql, sql), initial)
