@@ -6,7 +6,7 @@ import type { SnowflakeColumn } from './client.ts'
 import { quoted, text } from './names.ts'
 
 /** Snowflake documentation, "Data types for fixed-point numbers": up to 38 digits, 37 of them behind the point. */
-const MAX_SCALE = 37
+export const MAX_SCALE = 37
 
 /** The type under which relations show a column, as `DESCRIBE` spells it without the default lengths. */
 export function shownType(type: LogicalType): string {

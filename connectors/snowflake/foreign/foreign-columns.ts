@@ -3,9 +3,7 @@ import { ConnectorError } from '../../errors.ts'
 import type { LogicalType } from '../../logical-type.ts'
 import type { ForeignColumn, ForeignTable } from '../../manifest.ts'
 import { storedName as folded, quoted } from '../names.ts'
-import { shownType, timestampExpression } from '../types.ts'
-
-const MAX_SCALE = 37
+import { MAX_SCALE, shownType, timestampExpression } from '../types.ts'
 
 export type VirtualColumn = { readonly name: string; readonly type: string; readonly expression: string }
 

@@ -5,8 +5,8 @@ import { connectionOptions } from '../../../connectors/snowflake/driver.ts'
 import { diagnose, failure } from '../../../connectors/snowflake/failure.ts'
 import { snowflakeOptions } from '../../../connectors/snowflake/options.ts'
 import { differingParameters, sessionParameters } from '../../../connectors/snowflake/session-parameters.ts'
-import { shownType, timestampExpression } from '../../../connectors/snowflake/types.ts'
-import { engineType, snowflakeTimestamp } from '../../../integrations/types/type-table.ts'
+import { shownType } from '../../../connectors/snowflake/types.ts'
+import { engineType } from '../../support/type-table.ts'
 
 const GOOD = { account: 'acme-prod', user: 'loader', password: 'p' }
 const problems = (options: Record<string, unknown>): readonly string[] =>
@@ -133,5 +133,4 @@ test('types are those of the one type table', () => {
     { kind: 'timestamp', utc: false },
   ]
   for (const type of types) expect(shownType(type)).toBe(engineType(type, 'snowflake'))
-  expect(timestampExpression('value:"c"')).toBe(snowflakeTimestamp('value:"c"'))
 })

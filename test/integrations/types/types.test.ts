@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { sqlType } from '../../../connectors/duckdb/dialect.ts'
 import { arrowType, type LogicalType, typeName } from '../../../connectors/logical-type.ts'
 import { logicalTypeOf } from '../../../integrations/types/arrow-types.ts'
-import { engineType, snowflakeTimestamp, typeProblem } from '../../../integrations/types/type-table.ts'
 import { canWiden, sameType } from '../../../integrations/types/widening.ts'
+import { engineType } from '../../support/type-table.ts'
 
 const TYPES: readonly LogicalType[] = [
   { kind: 'bool' },
@@ -29,16 +29,6 @@ describe('type table', () => {
     expect(engineType({ kind: 'utf8', format: 'uuid' }, 'snowflake')).toBe('VARCHAR(36)')
     expect(engineType({ kind: 'utf8', format: 'json' }, 'hive')).toBe('STRING')
     expect(engineType({ kind: 'int16' }, 'orc')).toBe('short')
-  })
-
-  test('refuses what an engine cannot hold, with the cure', () => {
-    expect(typeProblem(decimal(38, 38), 'snowflake')).toMatch(/decimal\(38,38\).*scale 37.*text/)
-    expect(typeProblem(decimal(38, 37), 'snowflake')).toBeNull()
-    expect(typeProblem(decimal(38, 38), 'duckdb')).toBeNull()
-  })
-
-  test('guards Snowflake timestamps by the type the account sees', () => {
-    expect(snowflakeTimestamp('value:"c"')).toContain(`WHEN 'INTEGER'       THEN TO_TIMESTAMP_NTZ(value:"c"::NUMBER, 6)`)
   })
 
   test.each(TYPES.map((type) => [typeName(type), type] as const))('%s survives the way through Arrow', (_, type) => {

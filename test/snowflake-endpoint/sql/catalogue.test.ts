@@ -1,8 +1,8 @@
 /** SHOW and DESCRIBE in the columns that Snowflake documents, and what they tell. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { checksumSql, floatsSql, printsSql, rowsSql } from '../../../integrations/reconcile/checksum-sql.ts'
-import { engineType } from '../../../integrations/types/type-table.ts'
 import { VECTOR_COLUMNS, vectorColumns, vectorFile, vectorSums, vectors } from '../../support/checksum-vectors.ts'
+import { engineType } from '../../support/type-table.ts'
 import { openSqlAccount, type SqlAccount } from './account-fixture.ts'
 import { overFiles } from './parquet-objects.ts'
 

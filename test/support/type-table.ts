@@ -1,9 +1,8 @@
 /**
- * The one type table: each logical type's name in every format and engine, as data. Generators of DDL and documents
- * read it; a dialect in `connectors/<engine>/` states its own names and a test holds them against this table.
+ * Each logical type's name in every format and engine, side by side: every connector states its own names, and its tests hold
+ * them against this table.
  */
 import type { LogicalKind, LogicalType, TextFormat } from '../../connectors/logical-type.ts'
-import { typeName } from '../../connectors/logical-type.ts'
 
 export type Engine = 'parquet' | 'orc' | 'duckdb' | 'snowflake' | 'hive' | 'spark'
 
@@ -76,42 +75,4 @@ export function engineType(type: LogicalType, engine: Engine): string {
     default:
       return BY_KIND[type.kind][engine]
   }
-}
-
-/** What an engine holds of decimals. Everything else of the table fits everywhere. */
-export const DECIMAL_LIMITS: Readonly<Record<Engine, { readonly precision: number; readonly scale: number }>> = {
-  parquet: { precision: 38, scale: 38 },
-  orc: { precision: 38, scale: 38 },
-  duckdb: { precision: 38, scale: 38 },
-  snowflake: { precision: 38, scale: 37 },
-  hive: { precision: 38, scale: 38 },
-  spark: { precision: 38, scale: 38 },
-}
-
-/**
- * Why an engine cannot hold a type, with the cure; null when it can. A plan-time error, never a rounding (design decision:
- * no silent loss).
- */
-export function typeProblem(type: LogicalType, engine: Engine): string | null {
-  if (type.kind !== 'decimal') return null
-  const limit = DECIMAL_LIMITS[engine]
-  if (type.precision <= limit.precision && type.scale <= limit.scale) return null
-  return (
-    `${typeName(type)} does not fit ${engine}, which holds at most precision ${limit.precision} and scale ${limit.scale}: ` +
-    'give the column a smaller decimal(p,s) or "text" in the integration'
-  )
-}
-
-/**
- * Snowflake expression that reads a timestamp in microseconds from `value` (such as `value:"c"`), whichever of its three
- * shapes an account sees. A bare cast of an INTEGER auto-scales by magnitude, which is silently wrong near 1970.
- */
-export function snowflakeTimestamp(value: string): string {
-  return [
-    `CASE TYPEOF(${value})`,
-    `  WHEN 'INTEGER'       THEN TO_TIMESTAMP_NTZ(${value}::NUMBER, 6)`,
-    `  WHEN 'TIMESTAMP_NTZ' THEN ${value}::TIMESTAMP_NTZ`,
-    `  WHEN 'TIMESTAMP_LTZ' THEN CONVERT_TIMEZONE('UTC', ${value}::TIMESTAMP_LTZ)::TIMESTAMP_NTZ`,
-    'END',
-  ].join('\n')
 }
