@@ -52,6 +52,8 @@ export type ProjectedDirectory = {
   readonly address: string
   readonly files: number
   readonly rows: number
+  /** True when the engine shows it already, as recorded there: its rows were proven. */
+  readonly recorded: boolean
 }
 
 /** What an engine that reads directories shows of a table: all rows of `directories`, and nothing else. */
@@ -169,8 +171,12 @@ export type StoredTable = {
   readonly name: string
   /** Null: another than we write. */
   readonly format: 'parquet' | 'orc' | null
+  /** Where its own location is, spelled as `ObjectStore.address` does and without a slash at its end; null: the engine does not say. */
+  readonly address: string | null
   /** What its properties say of the files when the table is dropped. */
   readonly keepsFiles: boolean
+  /** The engine makes partitions of whatever directories it finds, and drops those whose directories it does not. */
+  readonly discovers: boolean
   /** Names of its partitions. */
   readonly directories: readonly string[]
 }

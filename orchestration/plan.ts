@@ -1,9 +1,11 @@
 /** Reads source, log and warehouses for a schema plan, and asks each warehouse for its DDL. Executes nothing. I/O. */
 import type { LoadedIntegration, RegisterTarget } from '../config/integration.ts'
+import type { TableName } from '../connectors/change.ts'
 import type { ObjectStore, Warehouse } from '../connectors/ports.ts'
 import { governedSource } from '../integrations/capture/policies/governed-source.ts'
 import type { LogState } from '../integrations/land/log/commit.ts'
 import { loadState } from '../integrations/land/log/read.ts'
+import { tableFolder } from '../integrations/register/directory/keys.ts'
 import { type ProjectionSettings, registerCommit } from '../integrations/register/register.ts'
 import { acceptedState, type PlanInput, schemaPlan, type TablePlan } from '../integrations/register/schema-plan.ts'
 import type { ComparedWarehouse } from '../integrations/register/warehouse-columns.ts'
@@ -69,6 +71,7 @@ export async function planIntegration(
         state: registered,
         relations,
         ...(projected === undefined ? {} : { projected }),
+        directoriesAt: (table: TableName) => store.address(tableFolder({ ...place, connection, schema }, table)),
       }
       return { target, compared, warehouse, commit: at }
     })

@@ -2,6 +2,7 @@
 import { ConnectorError } from '../errors.ts'
 import type { StoredTable } from '../ports.ts'
 import { type HiveClient, rowsOf } from './client/client.ts'
+import { toAddress } from './location.ts'
 import { identifier, qualified } from './quote.ts'
 
 type Row = readonly (string | null)[]
@@ -58,7 +59,13 @@ export async function partitionLocation(
 ): Promise<string | null> {
   const partition = `PARTITION (${identifier(column)}='${directory}')`
   const rows = await textRows(client, `DESCRIBE FORMATTED ${qualified(schema, table)} ${partition}`, signal)
-  const found = rows.find(([name]) => /^Location:?$/.test(name?.trim() ?? ''))
+  return detail(rows, 'Location')
+}
+
+/** What `DESCRIBE FORMATTED` says behind the columns, of which one may be called so, too; null when it does not. */
+function detail(rows: readonly Row[], label: string): string | null {
+  const start = rows.findIndex(([name]) => name?.startsWith('# Detailed') === true)
+  const found = rows.slice(start + 1).find(([name]) => name?.trim().replace(/:$/, '') === label)
   return found?.[1]?.trim() ?? null
 }
 
@@ -76,14 +83,17 @@ export async function storedTable(
     if (error instanceof ConnectorError && error.code === 'NOT_FOUND') return null
     throw error
   }
-  const input = rows.find(([label]) => /^InputFormat:?$/.test(label?.trim() ?? ''))?.[1] ?? ''
-  const kind = rows.find(([label]) => /^(?:Table )?Type:?$/.test(label?.trim() ?? ''))?.[1]?.trim() ?? ''
+  const input = detail(rows, 'InputFormat') ?? ''
+  const kind = detail(rows, client.dialect === 'hive' ? 'Table Type' : 'Type') ?? ''
+  const location = detail(rows, 'Location')
   const properties = await tableProperties(client, schema, name, signal)
-  const purges = properties.get('external.table.purge')?.toLowerCase() === 'true'
+  const says = (property: string) => properties.get(property)?.toLowerCase() === 'true'
   return {
     name,
     format: /orc/i.test(input) ? 'orc' : /parquet/i.test(input) ? 'parquet' : null,
-    keepsFiles: kind.startsWith('EXTERNAL') && !purges,
+    address: location === null ? null : toAddress(location),
+    keepsFiles: kind.startsWith('EXTERNAL') && !says('external.table.purge'),
+    discovers: says('discover.partitions'),
     directories: [...(await partitionNames(client, schema, name, signal))].toSorted(),
   }
 }

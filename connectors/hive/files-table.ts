@@ -42,11 +42,6 @@ export const filesName = ({ relation, projected }: Projected): string => filesTa
 
 export function createFilesTable(place: FilesPlace, table: Projected): string {
   const columns = storedColumns(table.schema).map(({ name, type }) => `${identifier(name)} ${type}`)
-  const set = properties([
-    ['external.table.purge', 'false'],
-    ['discover.partitions', 'false'],
-    [OWNER, hidden(place.integration)],
-  ])
   return [
     `CREATE EXTERNAL TABLE IF NOT EXISTS ${qualified(place.schema, filesName(table))} (`,
     `  ${columns.join(',\n  ')}`,
@@ -54,8 +49,22 @@ export function createFilesTable(place: FilesPlace, table: Projected): string {
     `PARTITIONED BY (${identifier(partitionColumn(table.schema))} STRING)`,
     `STORED AS ${table.projected.format === 'orc' ? 'ORC' : 'PARQUET'}`,
     `LOCATION ${text(toLocation(table.projected.address, place.s3Scheme))}`,
-    `TBLPROPERTIES (${set})`,
+    `TBLPROPERTIES (${ownProperties(place)})`,
   ].join('\n')
+}
+
+const ownProperties = (place: FilesPlace): string =>
+  properties([
+    ['external.table.purge', 'false'],
+    ['discover.partitions', 'false'],
+    [OWNER, hidden(place.integration)],
+  ])
+
+/** Makes properties and location what they were at first, whatever someone made of them. */
+export function resetFilesTable(place: FilesPlace, table: Projected): readonly string[] {
+  const name = qualified(place.schema, filesName(table))
+  const location = text(toLocation(table.projected.address, place.s3Scheme))
+  return [`ALTER TABLE ${name} SET TBLPROPERTIES (${ownProperties(place)})`, `ALTER TABLE ${name} SET LOCATION ${location}`]
 }
 
 /** The external table, never its files, whatever someone made of its properties. */
@@ -109,6 +118,11 @@ export function countRows(place: FilesPlace, table: Projected, directories: read
   const names = directories.map(({ name }) => text(name)).join(', ')
   const from = qualified(place.schema, filesName(table))
   return `SELECT ${text(table.relation)} AS \`relation\`, ${column} AS \`directory\`, COUNT(*) AS \`row_count\` FROM ${from} WHERE ${column} IN (${names}) GROUP BY ${column}`
+}
+
+/** For the engine's planner; readers see nothing of it. */
+export function computeStatistics(place: FilesPlace, table: Projected, { name }: ProjectedDirectory): string {
+  return `ANALYZE TABLE ${qualified(place.schema, filesName(table))} ${partitionOf(table.schema, name)} COMPUTE STATISTICS`
 }
 
 /** Directories by name: one statement, the view's, decides what a reader sees. */

@@ -11,6 +11,8 @@ export const hiveOptions = z
     store: z.string().min(1).optional(),
     /** Count the rows of new files in the engine before anything shows them. */
     proof: z.boolean().default(true),
+    /** Let the engine count rows and bytes of new directories for its planner: one statement for each. */
+    statistics: z.boolean().default(false),
   })
   .superRefine(checkClientOptions)
 

@@ -4,7 +4,7 @@
  */
 import { ConnectorError } from '../errors.ts'
 import type { RegisterOutcome, RegisterRequest } from '../ports.ts'
-import { describedColumns, partitionLocation, partitionNames, tableProperties, textRows } from './catalogue.ts'
+import { describedColumns, partitionLocation, partitionNames, storedTable, tableProperties, textRows } from './catalogue.ts'
 import type { HiveClient } from './client/client.ts'
 import type { HiveWords } from './dialect.ts'
 import { countRows, type FilesPlace, filesName, moveDirectory, type ProjectedTable, partitionColumn } from './files-table.ts'
@@ -22,6 +22,8 @@ export type RegisterOptions = {
   readonly s3Scheme: 's3a' | 's3'
   /** Let the engine count the rows of new directories. */
   readonly proof: boolean
+  /** Let the engine count rows and bytes of new directories for its planner. */
+  readonly statistics: boolean
 }
 
 const NOTHING: RegisterOutcome = { statements: [], filesAdded: 0, filesRemoved: 0 }
@@ -35,20 +37,20 @@ export async function register(
   request: RegisterRequest,
   signal: AbortSignal,
 ): Promise<RegisterOutcome> {
-  const { client, words, s3Scheme } = options
+  const { client, words, s3Scheme, statistics } = options
   signal.throwIfAborted()
   refuseNames(request)
   const ledger = await readLedger(client, request, signal)
   if (ledger.commit !== null && ledger.commit > request.commit) return NOTHING
   await refuseForeign(client, request, ledger, signal)
   const place: FilesPlace = { integration: request.integration, schema: request.schema, s3Scheme }
-  const input = { request, place, words, ledger, everything: ledger.commit === request.commit }
+  const input = { request, place, words, ledger, statistics, everything: ledger.commit === request.commit }
   const changed = changedTables(input)
   if (changed.some(({ table }) => table.projected.format === 'orc')) await refuseMachineZone(client, options.server, signal)
   const facts = new Map<string, FilesFacts>()
   for (const table of changed) facts.set(table.table.relation, await factsOf(client, table, input, signal))
   const plan = planRegistration(input, changed, facts)
-  const statements = [...plan.prepare, ...plan.show, ...plan.record, ...plan.clean]
+  const statements = [...plan.prepare, ...plan.statistics, ...plan.show, ...plan.record, ...plan.clean]
   const { filesAdded, filesRemoved } = request.projection ?? NOTHING
   if (request.dryRun) return { statements, filesAdded, filesRemoved }
   const run = async (some: readonly string[]): Promise<void> => {
@@ -60,6 +62,7 @@ export async function register(
       for (const directory of directories) await settle(client, place, table, directory, signal)
       if (options.proof) await prove(client, place, table, directories, signal)
     }
+    await run(plan.statistics)
   } catch (error) {
     // The other one dropped what it did not know.
     if (!signal.aborted && error instanceof ConnectorError && error.recovery !== 'retry') {
@@ -101,6 +104,8 @@ async function factsOf(
   // Columns may have been appended by a registration that ended before it was recorded.
   const known = !everything && old?.generation === entry.generation && old.columns === entry.columns
   const columns = known ? null : await describedColumns(client, request.schema, name, signal)
+  const stored = everything ? await storedTable(client, request.schema, name, signal) : null
+  if (stored !== null) return { partitions: new Set(stored.directories), columns, format: stored.format }
   return { partitions: await partitionNames(client, request.schema, name, signal), columns }
 }
 

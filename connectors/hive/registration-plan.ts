@@ -1,11 +1,12 @@
 /** From what the database holds to what it should show: the statements of one registration, in their order. Pure. */
 import { createHash } from 'node:crypto'
 import { METADATA_COLUMNS } from '../change.ts'
-import type { ProjectedDirectory, RegisterRequest } from '../ports.ts'
+import type { ProjectedDirectory, RegisterRequest, StoredTable } from '../ports.ts'
 import type { HiveWords } from './dialect.ts'
 import {
   addColumns,
   addPartitions,
+  computeStatistics,
   createFilesTable,
   dropFilesTable,
   dropPartitions,
@@ -14,6 +15,7 @@ import {
   type ProjectedTable,
   partitionColumn,
   projectedTables,
+  resetFilesTable,
   type StoredColumn,
   scansOf,
   storedColumns,
@@ -28,6 +30,8 @@ export type FilesFacts = {
   readonly partitions: ReadonlySet<string> | null
   /** As the engine describes them; null: they are what the ledger says. */
   readonly columns: readonly StoredColumn[] | null
+  /** Format as the engine describes it; absent: what was made is believed. */
+  readonly format?: StoredTable['format']
 }
 
 export type View = {
@@ -49,6 +53,8 @@ export type PlanInput = {
   readonly ledger: Ledger
   /** Trust nothing that the ledger says: everything is looked at and made again. */
   readonly everything: boolean
+  /** Whether the engine is to count new directories for its planner. */
+  readonly statistics: boolean
 }
 
 /** Tables whose directories or views are not what the ledger says, or whose views or files table are gone. */
@@ -84,8 +90,9 @@ export function changedTables({ request, place, ledger, everything }: PlanInput)
 export type RegistrationPlan = {
   /** Nothing of it can be seen through the views. */
   readonly prepare: readonly string[]
-  /** Directories that are new to the table of files. */
+  /** Directories that the engine did not show before: read back and proven. */
   readonly added: readonly { readonly table: ProjectedTable; readonly directories: readonly ProjectedDirectory[] }[]
+  readonly statistics: readonly string[]
   /** One statement per view: old rows before it, new ones after it. */
   readonly show: readonly string[]
   readonly record: readonly string[]
@@ -101,11 +108,12 @@ export function planRegistration(
   changed: readonly WorkingTable[],
   facts: ReadonlyMap<string, FilesFacts>,
 ): RegistrationPlan {
-  const { request, place, words, ledger } = input
+  const { request, place, words, ledger, everything } = input
   const owner = { integration: request.integration, schema: request.schema }
   const prepare: string[] = []
   const show: string[] = []
   const clean: string[] = []
+  const statistics: string[] = []
   const added: { table: ProjectedTable; directories: readonly ProjectedDirectory[] }[] = []
   if (ledger.names === null) prepare.push(`CREATE DATABASE IF NOT EXISTS ${identifier(request.schema)}`)
   if (!ledger.exists) prepare.push(createLedger(owner))
@@ -116,10 +124,23 @@ export function planRegistration(
     if (fit === 'another') prepare.push(...dropFilesTable(request.schema, filesName(table)))
     if (table.projected.directories.length > 0) {
       if (partitions === null) prepare.push(createFilesTable(place, table))
-      else if (typeof fit === 'number') prepare.push(addColumns(place, table, fit, words.cascade))
-      const fresh = table.projected.directories.filter(({ name }) => partitions?.has(name) !== true)
-      prepare.push(...addPartitions(place, table, fresh))
+      else {
+        if (everything) prepare.push(...resetFilesTable(place, table))
+        if (typeof fit === 'number') prepare.push(addColumns(place, table, fit, words.cascade))
+      }
+      const { directories } = table.projected
+      const isThere = (name: string) => partitions?.has(name) === true
+      prepare.push(
+        ...addPartitions(
+          place,
+          table,
+          directories.filter(({ name }) => !isThere(name)),
+        ),
+      )
+      // A partition that is there may be the leftover of a registration that ended before, or by, its proof.
+      const fresh = directories.filter(({ name, recorded }) => !recorded || !isThere(name))
       if (fresh.length > 0) added.push({ table, directories: fresh })
+      if (input.statistics) statistics.push(...fresh.map((directory) => computeStatistics(place, table, directory)))
     }
     show.push(...views.map((view) => showView(input, view)))
     const named = new Set(table.projected.directories.map(({ name }) => name))
@@ -151,7 +172,7 @@ export function planRegistration(
       request.commit,
     ),
   )
-  return { prepare, added, show, record, clean }
+  return { prepare, added, statistics, show, record, clean }
 }
 
 /** Everything that a removal drops; never a file. */
@@ -170,10 +191,11 @@ export function planRemoval(owner: { readonly schema: string }, ledger: Ledger, 
 /** `true`: the columns are right. A number: so many are, the others are to be appended. `another`: it must be made again. */
 function fitOf(
   table: ProjectedTable,
-  { partitions, columns }: FilesFacts,
+  { partitions, columns, format }: FilesFacts,
   old: LedgerTable | undefined,
 ): true | number | 'another' {
   if (partitions === null) return true
+  if (format !== undefined && format !== table.projected.format) return 'another'
   const wanted = storedColumns(table.schema)
   const found = columns ?? wanted.slice(0, old?.columns ?? 0)
   const partition = partitionColumn(table.schema)

@@ -11,11 +11,12 @@ import type { HiveOptions } from './options.ts'
 import { query } from './query.ts'
 import { register, unregister } from './register.ts'
 
-export type WarehouseSettings = Pick<HiveOptions, 'dialect' | 'host' | 'port' | 's3_scheme' | 'proof'>
+export type WarehouseSettings = Pick<HiveOptions, 'dialect' | 'host' | 'port' | 's3_scheme' | 'proof'> &
+  Partial<Pick<HiveOptions, 'statistics'>>
 
 /** Over any client; disposed with it. */
 export function hiveWarehouse(client: HiveClient, settings: WarehouseSettings): Warehouse {
-  const { dialect, s3_scheme: s3Scheme, proof } = settings
+  const { dialect, s3_scheme: s3Scheme, proof, statistics = false } = settings
   return {
     kind: 'hive',
     dialect: DIALECTS[dialect],
@@ -24,7 +25,7 @@ export function hiveWarehouse(client: HiveClient, settings: WarehouseSettings): 
     registered: (integration, schema, signal) => readRegistered(client, { integration, schema }, signal),
     describe: (integration, schema, signal) => describeRelations(client, { integration, schema }, signal),
     register: (request, signal) =>
-      register({ client, server: serverName(settings), words: WORDS[dialect], s3Scheme, proof }, request, signal),
+      register({ client, server: serverName(settings), words: WORDS[dialect], s3Scheme, proof, statistics }, request, signal),
     query: (sql, signal) => query(client, sql, signal),
     unload: async () => {
       throw new ConnectorError(

@@ -18,6 +18,8 @@ export type ComparedWarehouse = {
   readonly relations: readonly WarehouseRelation[]
   /** As recorded in a warehouse that reads directories. */
   readonly projected?: Registered['projected']
+  /** Where the directories of a table are to lie, as `ObjectStore.address` says it; absent: not compared. */
+  readonly directoriesAt?: (table: TableName) => string
 }
 
 /** A column as a warehouse has it; `column` null when nothing of ours has that name. */
@@ -59,13 +61,16 @@ function storedFindings(warehouse: ComparedWarehouse, relation: string): readonl
   const table = `${warehouse.connection} ${warehouse.schema}.${stored.name}`
   const known = new Set(stored.directories)
   const missing = wanted.filter((name) => !known.has(name))
-  return [
-    ...(stored.format === recorded.format
-      ? []
-      : [`${table} is ${stored.format ?? 'of another format'}, registered as ${recorded.format}`]),
-    ...(stored.keepsFiles ? [] : [`${table} would delete its files when it is dropped: set external.table.purge to false`]),
-    ...missing.map((name) => `${table} has lost its partition "${name}": run "portage register --repair"`),
-  ]
+  const wrong: string[] = missing.map((name) => `has lost its partition "${name}"`)
+  if (stored.format !== recorded.format)
+    wrong.push(`is ${stored.format ?? 'of another format'}, registered as ${recorded.format}`)
+  const address = warehouse.directoriesAt?.(recorded.table).replace(/\/+$/, '')
+  if (address !== undefined && stored.address !== null && stored.address !== address) {
+    wrong.push(`is at "${stored.address}", registered at "${address}"`)
+  }
+  if (!stored.keepsFiles) wrong.push('would delete its files when it is dropped (external.table.purge)')
+  if (stored.discovers) wrong.push('lets the metastore add and drop its partitions (discover.partitions)')
+  return wrong.map((each) => `${table} ${each}: run "portage register --repair"`)
 }
 
 function findings(warehouse: ComparedWarehouse, relation: string, expected: readonly Expected[]): readonly string[] {

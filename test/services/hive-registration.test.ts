@@ -27,6 +27,21 @@ const BOOK = /* sql */ `create table client (id int8 primary key, name text not 
   insert into visit values (null, null), (null, null);
   insert into access_token values (1, 'https://example.org/?token=x')`
 
+/** Every type that Hive and Spark have, at its ends. */
+const TYPED = /* sql */ `create schema typed;
+  create table typed.value (id int8 primary key, t text, b bool, i2 int2, i4 int4, i8 int8, r4 real, r8 float8, d9 numeric(9,2), d18 numeric(18,6),
+    d38 numeric(38,10), d0 numeric(38,0), n numeric, day date, at timestamptz, wall timestamp, clock time, doc jsonb, raw bytea, token uuid, list int4[]);
+  insert into typed.value values
+    (1, E'q''\\ \n😀', true, -32768, -2147483648, -9223372036854775808, '-Infinity', '-Infinity', -9999999.99, -999999999999.999999,
+      -9999999999999999999999999999.9999999999, -99999999999999999999999999999999999999, -1.50, '0001-01-01', '0001-01-01 00:00:00.000001+00',
+      '1582-10-04 23:59:59.999999', '00:00', '{"n": null}', '\\x00ff', '00000000-0000-0000-0000-000000000001', '{1,null}'),
+    (2, '', false, 32767, 2147483647, 9223372036854775807, 'Infinity', 'NaN', 9999999.99, 999999999999.999999,
+      9999999999999999999999999999.9999999999, 99999999999999999999999999999999999999, 1e20, '9999-12-31', '9999-12-31 23:59:59.999999+00',
+      '1969-12-31 23:59:59.999999', '23:59:59.999999', '[]', '', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '{}');
+  insert into typed.value (id) values (3);
+  insert into typed.value (id, d9, d18, d38, day, at, wall, r4, r8) select i, i / 100.0, -i / 7.0, i / 3.0, date '1582-10-01' + i, timestamptz '1582-10-10 12:00:00.5+00' + i * interval '97 days 1 second',
+    timestamp '1500-02-27 06:07:08.000009' + i * interval '13 days', i / 3.0, i / 7.0 from generate_series(4, 2000) i`
+
 const RUN = ['run', 'loans', '--once']
 
 /** SQL for the source and commands, in turn; then everything is compared. */
@@ -107,7 +122,18 @@ register:
   - {connection: spark, schema: raw, format: orc}
 `,
   )
+  root.write(
+    'config/integrations/typed.yaml',
+    `name: typed
+source: {connection: core, tables: ['typed.*']}
+lake: {connection: lake}
+register:
+  - {connection: hive, database: parquet, format: parquet}
+  - {connection: spark, schema: parquet, format: parquet}
+`,
+  )
   await database.client.query(BOOK)
+  await database.client.query(TYPED)
 }, 600_000)
 afterAll(() => stack.disposeAsync())
 
@@ -136,6 +162,19 @@ test('a question to Spark and to Hive has one answer', async () => {
     ['hive', 'spark'].map((name) => command('query', sql, '--connection', name, '--format', 'csv')),
   )
   for (const { code, stdout } of answers) expect([code, stdout]).toEqual([0, 'id,grade\n200,b\n201,b\n'])
+})
+
+test('in Parquet both engines hold every type as PostgreSQL does, in the base and in changes', { timeout: 600_000 }, async () => {
+  const change = /* sql */ `update typed.value set wall = wall - interval '1 day', d38 = -d38, at = at - interval '400 years' where id between 1000 and 1100;
+    insert into typed.value select id + 10000, t, b, i2, i4, i8, r4, r8, d9, d18, d38, d0, n, day, at, wall, clock, doc, raw, token, list from typed.value where id < 3;
+    delete from typed.value where id = 5; alter table typed.value add column later timestamp; insert into typed.value (id, later) values (20000, '1582-10-15 00:00')`
+  for (const sql of ['select 1', change]) {
+    await database.client.query(sql)
+    expect(await command('run', 'typed', '--once')).toMatchObject({ code: 0 })
+    const { code, stdout, stderr } = await command('reconcile', 'typed')
+    expect([code, code === 0 ? '' : stdout + stderr]).toEqual([0, ''])
+    for (const name of ['hive.parquet', 'spark.parquet']) expect(stdout).toContain(name)
+  }
 })
 
 test('plan finds both as they were registered; remove takes views and tables and leaves the files', async () => {

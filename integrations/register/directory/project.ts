@@ -14,7 +14,7 @@ import type { FileWriterOptions } from '../../land/file-writer.ts'
 import { directoryFormat } from './formats.ts'
 import { directoryKey, type ProjectionPlace } from './keys.ts'
 import { changesHash, type PlannedDirectory, type PlanOptions, type ProjectionPlan, planProjection } from './plan.ts'
-import { encodeState, filesHash, parseState, shapeOf, shortHash, type TableState, type Written } from './state.ts'
+import { directoriesOf, encodeState, filesHash, parseState, shapeOf, shortHash, type TableState, type Written } from './state.ts'
 import { writeDirectory } from './write.ts'
 
 export type ProjectionOptions = {
@@ -78,6 +78,7 @@ async function projectTable(
     state = await carryOut(plan, { table, stored, request, options }, signal)
     if (!adds(plan, state)) throw miscounted(table.table, plan, state)
   }
+  const recorded = new Set(old === null ? [] : directoriesOf(old))
   const directories = [
     ...(['base', 'renewed'] as const).flatMap((part) => {
       const each = state[part]
@@ -87,7 +88,8 @@ async function projectTable(
   ]
   const address = store.address(directoryKey(place, table.table, '')).replace(/\/$/, '')
   function shownDirectory(part: ProjectedDirectory['part'], { name, files, rows }: Written): ProjectedDirectory {
-    return { part, name, files, rows, address: store.address(directoryKey(place, table.table, name)) }
+    const key = directoryKey(place, table.table, name)
+    return { part, name, files, rows, address: store.address(key), recorded: recorded.has(name) }
   }
   return {
     state,

@@ -18,6 +18,8 @@ type Table = {
   columns: readonly NamedColumn[]
   readonly partition: NamedColumn
   readonly partitions: Map<string, string>
+  location: string
+  format: string
   readonly properties: Map<string, string>
 }
 type View = { readonly kind: 'view'; query: readonly Token[]; readonly properties: Map<string, string> }
@@ -63,13 +65,15 @@ export function openMetastore(dialect: 'hive' | 'spark'): Metastore {
         if (!databases.has(statement.schema)) databases.set(statement.schema, new Map())
         return
       case 'create table': {
-        const { table, columns, partition, properties, format } = statement
+        const { table, columns, partition, properties, format, location } = statement
         if (properties.get('external.table.purge') !== 'false') throw refused('a drop would delete the files')
         if (format !== 'PARQUET') throw refused('only Parquet is read here')
         const schema = schemaNamed(table.schema)
         if (schema.has(table.name)) return
         const own = columns.map((column) => ({ ...column, name: column.name.toLowerCase() }))
-        schema.set(table.name, { kind: 'table', columns: own, partition, partitions: new Map(), properties: new Map(properties) })
+        const partitions = new Map<string, string>()
+        const held = new Map(properties)
+        schema.set(table.name, { kind: 'table', columns: own, partition, partitions, location, format, properties: held })
         return
       }
       case 'create view': {
@@ -108,6 +112,16 @@ export function openMetastore(dialect: 'hive' | 'spark'): Metastore {
       case 'set location':
         tableNamed(statement.table).partitions.set(statement.value, statement.location)
         return
+      case 'move':
+        tableNamed(statement.table).location = statement.location
+        return
+      case 'set format':
+        if (dialect !== 'hive') throw refused('SET FILEFORMAT is for Hive alone')
+        tableNamed(statement.table).format = statement.format
+        return
+      case 'statistics':
+        if (!tableNamed(statement.table).partitions.has(statement.value)) throw refused('no such partition')
+        return
       case 'drop partitions':
         for (const value of statement.values) tableNamed(statement.table).partitions.delete(value)
         return
@@ -139,17 +153,27 @@ export function openMetastore(dialect: 'hive' | 'spark'): Metastore {
       }
       case 'setting':
         return texts([[`${statement.name}=UTC`]])
-      case 'describe table':
-        tableNamed(statement.table)
+      case 'describe table': {
+        const { columns, format, location } = tableNamed(statement.table)
+        const input = format.toUpperCase() === 'ORC' ? 'orc.OrcInputFormat' : 'parquet.MapredParquetInputFormat'
         return texts([
+          ...columns.map(({ name, type }) => [name, type.toLowerCase()]),
+          ['# Detailed Table Information', null],
+          ['Location:           ', location.replace('file:///', 'file:/')],
           [dialect === 'hive' ? 'Table Type:         ' : 'Type', dialect === 'hive' ? 'EXTERNAL_TABLE      ' : 'EXTERNAL'],
-          ['InputFormat:       ', 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat'],
+          ['InputFormat:       ', `org.apache.hadoop.hive.ql.io.${input}`],
         ])
+      }
       case 'describe': {
         if (statement.partition !== null) {
-          const location = tableNamed(statement.table).partitions.get(statement.partition)
+          const { columns, partitions } = tableNamed(statement.table)
+          const location = partitions.get(statement.partition)
           if (location === undefined) throw refused(`Partition "${statement.partition}" is not there`, 'NOT_FOUND')
-          return texts([['Location:           ', location.replace('file:///', 'file:/'), null]])
+          return texts([
+            ...columns.map(({ name, type }) => [name, type.toLowerCase(), null]),
+            ['# Detailed Partition Information', null, null],
+            ['Location:           ', location.replace('file:///', 'file:/'), null],
+          ])
         }
         const found = relation(statement.table)
         if (found.kind === 'table') {

@@ -46,6 +46,9 @@ export type Statement =
   | { readonly kind: 'show partitions'; readonly table: RelationName }
   | { readonly kind: 'describe'; readonly table: RelationName; readonly partition: string | null }
   | { readonly kind: 'describe table'; readonly table: RelationName }
+  | { readonly kind: 'statistics'; readonly table: RelationName; readonly value: string }
+  | { readonly kind: 'move'; readonly table: RelationName; readonly location: string }
+  | { readonly kind: 'set format'; readonly table: RelationName; readonly format: string }
   | { readonly kind: 'setting'; readonly name: string }
   | { readonly kind: 'query'; readonly query: readonly Token[] }
 
@@ -78,6 +81,12 @@ class Parser {
       return { kind: 'alter view', view, query: this.#rest() }
     }
     if (this.#takes('ALTER', 'TABLE')) return this.#alterTable()
+    if (this.#takes('ANALYZE', 'TABLE')) {
+      const table = this.#relation()
+      const value = this.#partition()
+      this.#expect('COMPUTE', 'STATISTICS')
+      return { kind: 'statistics', table, value }
+    }
     if (this.#takes('DROP', 'TABLE', 'IF', 'EXISTS')) return { kind: 'drop', what: 'table', table: this.#relation() }
     if (this.#takes('DROP', 'VIEW', 'IF', 'EXISTS')) return { kind: 'drop', what: 'view', table: this.#relation() }
     if (this.#takes('SHOW', 'DATABASES')) return { kind: 'show databases' }
@@ -136,6 +145,8 @@ class Parser {
       while (this.#takes(',')) values.push(this.#partition())
       return { kind: 'drop partitions', table, values }
     }
+    if (this.#takes('SET', 'LOCATION')) return { kind: 'move', table, location: this.#next().value }
+    if (this.#takes('SET', 'FILEFORMAT')) return { kind: 'set format', table, format: this.#next().value }
     const value = this.#partition()
     this.#expect('SET', 'LOCATION')
     return { kind: 'set location', table, value, location: this.#next().value }
