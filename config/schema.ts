@@ -100,7 +100,12 @@ const registerTarget = z.strictObject({
   database: z.string().min(1).optional().describe('Another word for schema.'),
   every: duration.optional().describe('How often new commits become visible. Default: 1m.'),
   format: z
-    .enum(['parquet', 'orc'])
+    .enum(['parquet', 'orc'], {
+      error: ({ input }) =>
+        input === 'parquet-hive3'
+          ? 'Parquet for Hive 3 (INT96 timestamps) is not written: "orc" is for every Hive, "parquet" for Hive 4 and Spark'
+          : undefined,
+    })
     .optional()
     .describe('Of the files that are written for a warehouse which reads directories (Hive, Spark). Default: orc.'),
 })

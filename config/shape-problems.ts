@@ -23,7 +23,8 @@ export function shapeProblems(
     }
     const found = at(value, issue.path)
     if (found === undefined) return [{ path: issue.path, problem: missing(issue) }]
-    if (issue.code === 'invalid_value' && found !== null) {
+    // A message of the schema's own says more than the list.
+    if (issue.code === 'invalid_value' && found !== null && issue.message.startsWith('Invalid ')) {
       const values = issue.values.map(String)
       const hint = typeof found === 'string' ? didYouMean(found, values) : ''
       return [{ path: issue.path, problem: `expected ${values.join(', ')}${foundText(found)}${reveal ? hint : ''}` }]

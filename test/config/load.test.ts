@@ -227,6 +227,23 @@ lake: {connection: lake}
   `)
 })
 
+test('a format of files for a warehouse that is not written is refused by name, with those that are', () => {
+  const problems = (format: string) =>
+    problemsOf({
+      'connections.yaml': CONNECTIONS,
+      'integrations/1.yaml': `
+name: loans
+source: {connection: core, tables: [public.x]}
+lake: {connection: lake}
+register: [{connection: duck, format: ${format}}]
+`,
+    })
+  expect(problems('parquet-hive3')).toEqual([
+    'integrations/1.yaml:5 register[0].format: Parquet for Hive 3 (INT96 timestamps) is not written: "orc" is for every Hive, "parquet" for Hive 4 and Spark; found "parquet-hive3"',
+  ])
+  expect(problems('avro')).toEqual([expect.stringContaining('register[0].format: ')])
+})
+
 test('a missing root says how to make one', () => {
   expect(() => loadConnections('/nowhere/config')).toThrow(/no such directory "\/nowhere\/config"; "portage init" writes one/)
 })
