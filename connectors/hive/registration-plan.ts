@@ -18,6 +18,7 @@ import {
   resetFilesTable,
   type StoredColumn,
   scansOf,
+  setFormat,
   storedColumns,
 } from './files-table.ts'
 import { createLedger, hidden, type Ledger, type LedgerTable, OWNER, recordStatement } from './ledger.ts'
@@ -119,13 +120,15 @@ export function planRegistration(
   if (!ledger.exists) prepare.push(createLedger(owner))
   for (const { table, views } of changed) {
     const known = facts.get(table.relation) ?? { partitions: null, columns: null }
-    const fit = fitOf(table, known, ledger.tables.get(folded(table.relation)))
+    const isOther = known.format !== undefined && known.format !== table.projected.format
+    const fit = isOther && !words.setsFormat ? 'another' : fitOf(table, known, ledger.tables.get(folded(table.relation)))
     const partitions = fit === 'another' ? null : known.partitions
     if (fit === 'another') prepare.push(...dropFilesTable(request.schema, filesName(table)))
     if (table.projected.directories.length > 0) {
       if (partitions === null) prepare.push(createFilesTable(place, table))
       else {
         if (everything) prepare.push(...resetFilesTable(place, table))
+        if (isOther) prepare.push(setFormat(place, table))
         if (typeof fit === 'number') prepare.push(addColumns(place, table, fit, words.cascade))
       }
       const { directories } = table.projected
@@ -191,11 +194,10 @@ export function planRemoval(owner: { readonly schema: string }, ledger: Ledger, 
 /** `true`: the columns are right. A number: so many are, the others are to be appended. `another`: it must be made again. */
 function fitOf(
   table: ProjectedTable,
-  { partitions, columns, format }: FilesFacts,
+  { partitions, columns }: FilesFacts,
   old: LedgerTable | undefined,
 ): true | number | 'another' {
   if (partitions === null) return true
-  if (format !== undefined && format !== table.projected.format) return 'another'
   const wanted = storedColumns(table.schema)
   const found = columns ?? wanted.slice(0, old?.columns ?? 0)
   const partition = partitionColumn(table.schema)

@@ -1,4 +1,5 @@
 /** What someone did to tables behind Portage's back is told by the plan, and mended by a repair. */
+import { HiveSQL, SparkSQL } from 'dt-sql-parser'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TableName } from '../../../connectors/change.ts'
 import { openFilesystemStore } from '../../../connectors/filesystem/store.ts'
@@ -104,7 +105,14 @@ test.each<readonly [string, (name: string) => readonly string[], RegExp]>([
   const [relation] = await warehouse.describe('loans', 'raw', signal)
   for (const statement of damage(relation?.stored?.directories[0] ?? '')) await metastore.statement(statement, signal)
   expect(await findings()).toEqual([expect.stringMatching(said)])
+  const before = metastore.statements.length
   await register(true)
   expect(await findings()).toEqual([])
+  const resets = metastore.statements.slice(before).filter((sql) => / SET (?:TBLPROPERTIES|LOCATION|FILEFORMAT) /.test(sql))
+  expect(resets.length).toBeGreaterThan(2)
+  expect(resets.flatMap((sql) => new HiveSQL().validate(`${sql};`))).toEqual([])
+  // Spark has no SET FILEFORMAT: nobody changes a format there.
+  const forSpark = resets.filter((sql) => !sql.includes('FILEFORMAT'))
+  expect(forSpark.flatMap((sql) => new SparkSQL().validate(`${sql};`))).toEqual([])
   expect(await queryRows(warehouse, 'select * from raw.loan')).toEqual(['1 | a'])
 })
