@@ -110,6 +110,8 @@ beforeAll(async () => {
 lake: {connector: s3, bucket: lake, endpoint: '${endpoint.url}', access_key_id: ${KEYS.accessKeyId}, secret_access_key: '${KEYS.secretAccessKey}'}
 hive: {connector: hive, host: 127.0.0.1, port: ${hive.port}}
 spark: {connector: hive, dialect: spark, host: 127.0.0.1, port: ${spark.port}}
+counted_hive: {connector: hive, host: 127.0.0.1, port: ${hive.port}, statistics: true}
+counted_spark: {connector: hive, dialect: spark, host: 127.0.0.1, port: ${spark.port}, statistics: true}
 `,
   )
   root.write(
@@ -128,8 +130,8 @@ register:
 source: {connection: core, tables: ['typed.*']}
 lake: {connection: lake}
 register:
-  - {connection: hive, database: parquet, format: parquet}
-  - {connection: spark, schema: parquet, format: parquet}
+  - {connection: counted_hive, database: parquet, format: parquet}
+  - {connection: counted_spark, schema: parquet, format: parquet}
 `,
   )
   await database.client.query(BOOK)
@@ -168,13 +170,44 @@ test('in Parquet both engines hold every type as PostgreSQL does, in the base an
   const change = /* sql */ `update typed.value set wall = wall - interval '1 day', d38 = -d38, at = at - interval '400 years' where id between 1000 and 1100;
     insert into typed.value select id + 10000, t, b, i2, i4, i8, r4, r8, d9, d18, d38, d0, n, day, at, wall, clock, doc, raw, token, list from typed.value where id < 3;
     delete from typed.value where id = 5; alter table typed.value add column later timestamp; insert into typed.value (id, later) values (20000, '1582-10-15 00:00')`
-  for (const sql of ['select 1', change]) {
-    await database.client.query(sql)
-    expect(await command('run', 'typed', '--once')).toMatchObject({ code: 0 })
-    const { code, stdout, stderr } = await command('reconcile', 'typed')
-    expect([code, code === 0 ? '' : stdout + stderr]).toEqual([0, ''])
-    for (const name of ['hive.parquet', 'spark.parquet']) expect(stdout).toContain(name)
+  expect(await command('run', 'typed', '--once')).toMatchObject({ code: 0 })
+  await database.client.query(change)
+  expect(await command('run', 'typed', '--once')).toMatchObject({ code: 0 })
+  const { code, stdout, stderr } = await command('reconcile', 'typed')
+  expect([code, code === 0 ? '' : stdout + stderr]).toEqual([0, ''])
+  for (const name of ['counted_hive.parquet', 'counted_spark.parquet']) expect(stdout).toContain(name)
+})
+
+test('each engine has the statistics that were asked for; what someone did to the files table is told and mended', {
+  timeout: 600_000,
+}, async () => {
+  const table = 'parquet.portage_files__typed_value__1'
+  const asked = async (sql: string, name: string) => {
+    const { code, stdout, stderr } = await command('query', sql, '--connection', name, '--format', 'csv')
+    expect([code, code === 0 ? '' : stderr]).toEqual([0, ''])
+    return stdout
   }
+  for (const [name, rows] of Object.entries({ counted_hive: /numRows\s*,\s*2000\b/, counted_spark: /, 2000 rows/ })) {
+    const base = /base-\d+-[0-9a-f]+/.exec(await asked(`show partitions ${table}`, name))?.[0]
+    expect(await asked(`describe formatted ${table} partition (portage_directory='${base}')`, name)).toMatch(rows)
+    await asked(`alter table ${table} set tblproperties ('external.table.purge'='true', 'discover.partitions'='TRUE')`, name)
+    await asked(`alter table ${table} set location 's3a://lake/elsewhere'`, name)
+  }
+  await asked(`alter table ${table} set fileformat orc`, 'counted_hive')
+  const told = (await command('plan', 'typed', '--json')).stdout
+  for (const [name, what] of [
+    ['counted_hive', 'is orc, registered as parquet'],
+    ...['counted_hive', 'counted_spark'].flatMap((each) => [
+      [each, 'would delete its files when it is dropped (external.table.purge)'],
+      [each, 'lets the metastore add and drop its partitions (discover.partitions)'],
+      [each, 'is at \\"s3://lake/elsewhere\\", registered at \\"s3://lake/'],
+    ]),
+  ]) {
+    expect(told).toContain(`${name} ${table} ${what}`)
+  }
+  expect(await command('register', 'typed', '--repair')).toMatchObject({ code: 0, stderr: '' })
+  expect((await command('plan', 'typed', '--json')).stdout).not.toContain(`${table} `)
+  expect(await command('reconcile', 'typed')).toMatchObject({ code: 0 })
 })
 
 test('plan finds both as they were registered; remove takes views and tables and leaves the files', async () => {
