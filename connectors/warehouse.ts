@@ -1,6 +1,7 @@
 /** The role of an engine that queries the lake's files in place, and what is told to it. Part of the ports (`ports.ts`). */
 import type { RecordBatch, Schema } from 'apache-arrow'
 import type { Position, TableName, TableSchema } from './change.ts'
+import type { ConnectorError } from './errors.ts'
 import type { LogicalType } from './logical-type.ts'
 import type { ForeignTable } from './manifest.ts'
 import type { ObjectStore, Problem } from './ports.ts'
@@ -135,6 +136,11 @@ export type RegisterRequest = {
   readonly commit: number
   readonly position: Position
   readonly tables: readonly TableRegistration[]
+  /**
+   * Relations of tables that the warehouse cannot hold as they are now: they stay as they were registered last. Only for one that
+   * `reads: 'directory'`, whose files are its own; absent = none.
+   */
+  readonly kept?: readonly string[]
   readonly dryRun: boolean
   /** Make everything anew and prove every file, whatever the warehouse says that it shows; so it is for the commit that it shows. */
   readonly repair?: boolean
@@ -210,6 +216,11 @@ export interface Warehouse extends AsyncDisposable {
   readonly reads: 'list' | 'directory'
   check(signal: AbortSignal): Promise<readonly Problem[]>
   registered(integration: string, schema: string, signal: AbortSignal): Promise<Registered | null>
+  /**
+   * Why the engine cannot hold a table, whatever its rows are, with the cure (`SCHEMA`, `UNSUPPORTED`); null: it can. Pure. The
+   * table is left out of the request then. Absent: no table is known beforehand.
+   */
+  refusal?(table: TableRegistration): ConnectorError | null
   register(request: RegisterRequest, signal: AbortSignal): Promise<RegisterOutcome>
   /**
    * The relations that an integration registered, `<relation>_changes` among them, as they are now: one that someone changed

@@ -10,10 +10,11 @@ import { openLog } from '../integrations/land/log/log.ts'
 import { type HeldTable, heldTables } from '../integrations/register/held-tables.ts'
 import { registerCommit } from '../integrations/register/register.ts'
 import type { CommandContext } from './command-context.ts'
-import { UsageError } from './exit-codes.ts'
+import { EXIT, UsageError } from './exit-codes.ts'
 import { printJson } from './output.ts'
 import { projectionSettings } from './projection-settings.ts'
 import { recordAudit } from './record-audit.ts'
+import { printRefused } from './run-summary.ts'
 import { integrationNamed, openSession } from './session.ts'
 
 export type ApplyOptions = { readonly integration: string; readonly tables: readonly string[]; readonly json: boolean }
@@ -47,8 +48,14 @@ export async function applyHeld(context: CommandContext, { integration: name, ta
     const { schema } = target
     const projection = projectionSettings(integration, target)
     const shown = { integration: integration.name, schema, state, store, warehouse, projection, dryRun: false }
-    await registerCommit(shown, signal)
-    if (!json) await context.print(`registered in ${target.connection} as ${schema}.* at commit ${state.number}`)
+    const { refused, commit } = await registerCommit(shown, signal)
+    await printRefused(
+      context,
+      refused.map((table) => ({ ...table, connection: target.connection })),
+    )
+    if (refused.length > 0) context.exit(EXIT.failed)
+    if (!json && commit !== null)
+      await context.print(`registered in ${target.connection} as ${schema}.* at commit ${state.number}`)
   }
 }
 

@@ -3,6 +3,7 @@ import { ConnectorError, recoveryOf } from '../connectors/errors.ts'
 import type { Warehouse } from '../connectors/ports.ts'
 import type { FeatureView } from '../features/definition.ts'
 import { instantText } from '../features/instant.ts'
+import { refusedError } from '../integrations/register/refused.ts'
 import { registerCommit } from '../integrations/register/register.ts'
 import type { CommandContext } from './command-context.ts'
 import { EXIT } from './exit-codes.ts'
@@ -112,7 +113,8 @@ async function register(context: CommandContext, { table, lake, warehouses, opti
     const projection = projectionSettings(lake.integration, target)
     const request = { integration, schema: options.schema, state: table.state(), store, warehouse, projection, dryRun: false }
     try {
-      await registerCommit(request, context.signal)
+      const { refused } = await registerCommit(request, context.signal)
+      for (const each of refused) throw refusedError(each)
       shown.push(connection)
     } catch (error) {
       if (options.everyMs === null || recoveryOf(error) !== 'retry' || context.signal.aborted) throw error

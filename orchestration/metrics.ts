@@ -35,6 +35,7 @@ const SERIES = {
   portage_current: ['gauge', '1 when the source had nothing more to send.'],
   portage_registered_commit: ['gauge', 'Commit that a warehouse shows.'],
   portage_held: ['gauge', '1 while a warehouse keeps a table at an older shape.'],
+  portage_refused: ['gauge', '1 while a warehouse cannot hold a table.'],
   portage_snapshot_rows: ['gauge', 'Rows read of a table under snapshot.'],
   portage_snapshot_complete: ['gauge', '1 when the snapshot of a table is complete.'],
   portage_attempts_total: ['counter', 'Attempts that failed and were tried again.'],
@@ -103,6 +104,12 @@ export function createRunMetrics(integration: string, now: () => Date, { silentM
         values('portage_held').clear()
         for (const table of event.held) set('portage_held', 1, { table })
         return
+      case 'refused':
+        for (const key of values('portage_refused').keys()) {
+          if (key.startsWith(labelText({ integration, ...placeOf(event) }).slice(0, -1))) values('portage_refused').delete(key)
+        }
+        for (const { table } of event.tables) set('portage_refused', 1, { ...placeOf(event), table })
+        return
       case 'health':
         set('portage_slot_retained_bytes', event.health.retainedBytes)
         set('portage_lag_bytes', event.health.lagBytes)
@@ -145,6 +152,11 @@ function block(name: string, { type, help, values }: Series): string {
   const lines = [...values].map(([labels, value]) => `${name}${labels} ${value}`)
   return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines].join('\n')
 }
+
+const placeOf = ({ connection, schema }: { readonly connection: string; readonly schema: string }): Labels => ({
+  connection,
+  schema,
+})
 
 function labelText(labels: Labels): string {
   const escaped = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')

@@ -9,6 +9,7 @@ import { tableFolder } from '../integrations/register/directory/keys.ts'
 import { type ProjectionSettings, registerCommit } from '../integrations/register/register.ts'
 import { acceptedState, type PlanInput, schemaPlan, type TablePlan } from '../integrations/register/schema-plan.ts'
 import type { ComparedWarehouse } from '../integrations/register/warehouse-columns.ts'
+import { keptBackLines } from './kept-back.ts'
 import type { Opener } from './open.ts'
 import { policyRules } from './policies.ts'
 import { projectionSettings } from './projection-settings.ts'
@@ -62,6 +63,7 @@ export async function planIntegration(
       const shown = await warehouse.registered(name, schema, signal)
       const at = shown?.commit ?? null
       const registered = at === null ? null : at === state.number ? state : await loadState(store, place, { at, signal })
+      problems.push(...keptBackLines(registered ?? state, { integration: name, connection, schema }, warehouse, shown))
       const relations = await warehouse.describe(name, schema, signal)
       const { projected } = shown ?? {}
       const compared = {

@@ -3,6 +3,7 @@ import { bytesText, counted, countText, durationText } from './format/quantities
 import { printable } from './format/text-width.ts'
 import type { Output } from './io.ts'
 import { createBars } from './progress-bars.ts'
+import { refusedText } from './run-summary.ts'
 import type { ProgressEvent } from './run-types.ts'
 
 export type Progress = {
@@ -107,6 +108,10 @@ export function createLines(
         say(`registered ${event.connection} ${event.schema}: commit ${event.commit}, ${files}`)
         return
       }
+      case 'refused':
+        for (const each of event.tables) say(`!!! ${refusedText({ ...each, connection: event.connection })}`)
+        if (event.tables.length === 0) say(`${event.connection} ${event.schema} holds every table again`)
+        return
       case 'rejects':
         say(`REJECTED ${counted(event.rows, 'row')} of ${event.table} because of column ${event.column}`)
         return

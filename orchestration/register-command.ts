@@ -1,13 +1,14 @@
 /** Brings the warehouses of an integration to the newest commit; needs the lake, not the source. */
 import { loadState } from '../integrations/land/log/read.ts'
 import { heldTables } from '../integrations/register/held-tables.ts'
-import { registerCommit } from '../integrations/register/register.ts'
+import { type Registration, registerCommit } from '../integrations/register/register.ts'
 import type { CommandContext } from './command-context.ts'
 import { EXIT, UsageError } from './exit-codes.ts'
+import { counted } from './format/quantities.ts'
 import { printRows } from './output.ts'
 import { projectionSettings } from './projection-settings.ts'
 import { recordAudit } from './record-audit.ts'
-import { printHeld } from './run-summary.ts'
+import { printHeld, printRefused } from './run-summary.ts'
 import { openSession } from './session.ts'
 import { anyIntegration } from './transfer/lake-integrations.ts'
 
@@ -55,15 +56,23 @@ export async function registerNow(context: CommandContext, options: RegisterComm
       { title: 'files added', cell: (row) => row.filesAdded },
       { title: 'removed', cell: (row) => row.filesRemoved },
       { title: 'relations', cell: (row) => row.relations.length },
-      { title: '', cell: (row) => (row.upToDate ? 'up to date' : dryRun ? 'dry run' : null) },
+      { title: '', cell: (row) => upToDateText(row, dryRun) },
     ],
     none: '',
   })
   const held = heldTables(state)
   await printHeld(context, name, held)
-  if (held.length > 0) context.exit(EXIT.held)
+  const refused = rows.flatMap(({ connection, refused: tables }) => tables.map((table) => ({ ...table, connection })))
+  await printRefused(context, refused)
+  if (refused.length > 0) context.exit(EXIT.failed)
+  else if (held.length > 0) context.exit(EXIT.held)
   if (json || !dryRun) return
   for (const { connection, statements } of rows) {
     for (const statement of statements) await context.print(`\n-- ${connection}\n${statement}`)
   }
+}
+
+function upToDateText({ upToDate, refused }: Pick<Registration, 'upToDate' | 'refused'>, dryRun: boolean): string | null {
+  if (refused.length > 0) return `${counted(refused.length, 'table')} refused`
+  return upToDate ? 'up to date' : dryRun ? 'dry run' : null
 }

@@ -1,14 +1,17 @@
 /**
  * Registration at its own cadence, beside capture: a warehouse that is slow or away never holds landing back. Passing
- * failures are told and tried again at the next turn; any other ends the run.
+ * failures are told and tried again at the next turn; a table that the warehouse cannot hold is told once and keeps no other back;
+ * any other failure ends the run.
  */
 import { recoveryOf } from '../connectors/errors.ts'
 import type { Environment, ObjectStore } from '../connectors/ports.ts'
 import type { LogState } from '../integrations/land/log/commit.ts'
+import type { Remembered } from '../integrations/register/directory/project.ts'
 import { heldTables } from '../integrations/register/held-tables.ts'
+import type { RefusedTable } from '../integrations/register/refused.ts'
 import { registerCommit } from '../integrations/register/register.ts'
 import { retry } from './retry.ts'
-import type { OpenWarehouse, ProgressEvent, RunSummary } from './run-types.ts'
+import type { OpenWarehouse, ProgressEvent, RefusedIn, RunSummary } from './run-types.ts'
 
 export type RegistrarOptions = {
   readonly integration: string
@@ -26,6 +29,9 @@ export class Registrar {
   readonly #options: RegistrarOptions
   #wake: (() => void)[] = []
   readonly #registered = new Map<OpenWarehouse, number>()
+  readonly #shown = new Set<OpenWarehouse>()
+  readonly #refused = new Map<OpenWarehouse, readonly RefusedTable[]>()
+  readonly #remembered = new Map<OpenWarehouse, Remembered>()
 
   constructor(options: RegistrarOptions) {
     this.#options = options
@@ -54,7 +60,13 @@ export class Registrar {
         onAttempt: ({ error }) => this.#late(target, error),
       })
     }
-    return [...this.#registered].map(([{ connection, schema }, commit]) => ({ connection, schema, commit }))
+    const shown = [...this.#registered].filter(([target]) => this.#shown.has(target))
+    return shown.map(([{ connection, schema }, commit]) => ({ connection, schema, commit }))
+  }
+
+  /** Tables that a warehouse could not hold at its last registration. */
+  refused(): readonly RefusedIn[] {
+    return [...this.#refused].flatMap(([{ connection }, tables]) => tables.map((table) => ({ ...table, connection })))
   }
 
   async #watchOne(target: OpenWarehouse, signal: AbortSignal): Promise<void> {
@@ -77,6 +89,16 @@ export class Registrar {
     this.#options.progress({ kind: 'warning', message: `Registration in "${connection}" is late: ${reason}` })
   }
 
+  /** Told at each change, not at each turn. */
+  #tellRefused(target: OpenWarehouse, tables: readonly RefusedTable[]): void {
+    const before = this.#refused.get(target) ?? []
+    this.#refused.set(target, tables)
+    const { connection, schema } = target
+    if (JSON.stringify(before) !== JSON.stringify(tables)) {
+      this.#options.progress({ kind: 'refused', connection, schema, tables })
+    }
+  }
+
   #changed(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       this.#wake.push(resolve)
@@ -88,9 +110,14 @@ export class Registrar {
     const { integration, store, progress } = this.#options
     const state = this.#options.state()
     const { connection, schema, warehouse, projection } = target
-    const request = { integration, schema, state, store, warehouse, projection, dryRun: false }
+    const remembered = this.#remembered.get(target) ?? new Map()
+    this.#remembered.set(target, remembered)
+    const request = { integration, schema, state, store, warehouse, projection, dryRun: false, remembered }
     const outcome = await registerCommit(request, signal)
     this.#registered.set(target, state.number)
+    // An empty log is shown as it is; a warehouse that holds none of the tables shows nothing.
+    if (outcome.commit !== null || outcome.refused.length === 0) this.#shown.add(target)
+    this.#tellRefused(target, outcome.refused)
     if (outcome.commit === null || outcome.upToDate) return
     const { filesAdded, filesRemoved } = outcome
     const held = heldTables(state).map(({ table }) => table)

@@ -5,7 +5,7 @@ import type { LoadedTransfer } from '../config/transfer.ts'
 import { ConnectorError } from '../connectors/errors.ts'
 import type { Environment, ObjectStore, Source } from '../connectors/ports.ts'
 import type { CommandContext } from './command-context.ts'
-import { EXIT, recoveryOfAny } from './exit-codes.ts'
+import { EXIT, type ExitCode, recoveryOfAny } from './exit-codes.ts'
 import { counted, durationText } from './format/quantities.ts'
 import { createRunMetrics } from './metrics.ts'
 import { serveMetrics } from './metrics-server.ts'
@@ -83,8 +83,14 @@ export async function runCommand(context: CommandContext, options: RunCommandOpt
   }
   if (summary !== null) await printSummary(context, summary, { json: options.json })
   else await context.io.stderr.write(`${integration.name}: stopped in good order; run again to carry on\n`)
-  // Asked to stop, a run has no verdict; one that ends by itself says that warehouses are kept back.
-  context.exit(summary?.outcome === 'current' && summary.held.length > 0 ? EXIT.held : EXIT.ok)
+  context.exit(exitOf(summary))
+}
+
+/** Asked to stop, a run has no verdict; one that ends by itself says that warehouses are kept back. */
+function exitOf(summary: RunSummary | null): ExitCode {
+  if (summary?.outcome !== 'current') return EXIT.ok
+  if (summary.refused.length > 0) return EXIT.failed
+  return summary.held.length > 0 ? EXIT.held : EXIT.ok
 }
 
 /** A file of kind transfer is carried out once, whatever the mode: there is nothing to follow. */

@@ -34,6 +34,7 @@ export async function planRun(
     tables: [],
     registered: [],
     held: [],
+    refused: [],
     planned,
   }
 }

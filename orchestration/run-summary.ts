@@ -5,7 +5,7 @@ import type { CommandContext } from './command-context.ts'
 import { bytesText, counted, durationText } from './format/quantities.ts'
 import { renderTable } from './format/table.ts'
 import { printJson } from './output.ts'
-import type { RunSummary } from './run-types.ts'
+import type { RefusedIn, RunSummary } from './run-types.ts'
 
 export async function printSummary(
   context: Pick<CommandContext, 'print' | 'io'>,
@@ -15,6 +15,7 @@ export async function printSummary(
   if (json) await printJson(context, summary)
   else for (const line of summaryLines(summary)) await context.print(line)
   await printHeld(context, summary.integration, summary.held)
+  await printRefused(context, summary.refused)
   const rejects = summary.tables.filter((table) => table.rejects > 0)
   for (const { table, rejects: rows } of rejects) {
     await context.io.stderr.write(
@@ -32,6 +33,16 @@ export async function printHeld(
   for (const table of held) await io.stderr.write(`!!! ${heldText(table)}\n`)
   if (held.length === 0) return
   await io.stderr.write(`!!! "portage plan ${integration}" shows what would change, "portage apply ${integration}" accepts it\n`)
+}
+
+/** Tells on standard error of every table that a warehouse cannot hold; each says its cure. */
+export async function printRefused({ io }: Pick<CommandContext, 'io'>, refused: readonly RefusedIn[]): Promise<void> {
+  for (const table of refused) await io.stderr.write(`!!! ${refusedText(table)}\n`)
+}
+
+/** One line. Pure. */
+export function refusedText({ connection, table, shown, reason }: RefusedIn): string {
+  return `${table} is REFUSED by ${connection}, ${shown ? 'shown as before' : 'not shown'}: ${reason}`
 }
 
 /** One line. Pure. */

@@ -6,6 +6,7 @@ import type { Environment, ObjectStore, Source, SourceHealth, Warehouse } from '
 import type { CaptureEvent } from '../integrations/capture/events.ts'
 import type { PolicyRules } from '../integrations/capture/policies/rules.ts'
 import type { HeldTable } from '../integrations/register/held-tables.ts'
+import type { RefusedTable } from '../integrations/register/refused.ts'
 import type { ProjectionSettings } from '../integrations/register/register.ts'
 
 /**
@@ -23,6 +24,13 @@ export type ProgressEvent =
       readonly filesRemoved: number
       /** Tables that the warehouse keeps at an older shape until `portage apply`. */
       readonly held: readonly TableName[]
+    }
+  /** What a warehouse cannot hold has changed: these it shows as before, or not at all; empty: it holds every table again. */
+  | {
+      readonly kind: 'refused'
+      readonly connection: string
+      readonly schema: string
+      readonly tables: readonly RefusedTable[]
     }
   | { readonly kind: 'health'; readonly health: SourceHealth }
   /** Emitted by the retry loop between attempts. */
@@ -70,6 +78,8 @@ export type TableSummary = {
   readonly rejects: number
 }
 
+export type RefusedIn = RefusedTable & { readonly connection: string }
+
 /** What one attempt did. A graceful stop (signal aborted while following) is a summary, not an error. */
 export type RunSummary = {
   readonly integration: string
@@ -86,6 +96,8 @@ export type RunSummary = {
   readonly registered: readonly { readonly connection: string; readonly schema: string; readonly commit: number }[]
   /** Tables that the warehouses do not show as the lake has them, until `portage apply`; empty without a warehouse. */
   readonly held: readonly HeldTable[]
+  /** Tables that a warehouse cannot hold. */
+  readonly refused: readonly RefusedIn[]
   /** On a dry run, what would happen, one line each; else empty. */
   readonly planned: readonly string[]
 }

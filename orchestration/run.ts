@@ -95,7 +95,8 @@ export const runIntegration: RunIntegration = async (options, signal, progress) 
   await Promise.all([watching, sweeping])
   // A stop that was asked for still shows what was committed; it must not wait for a warehouse that is away.
   const registered = outcome === 'current' ? await registrar.finish(signal) : []
-  return summary.finish(config.name, log, outcome, registered, (environment.now().getTime() - started) / 1000)
+  const shown = { registered, refused: outcome === 'current' ? registrar.refused() : [] }
+  return summary.finish(config.name, log, outcome, shown, (environment.now().getTime() - started) / 1000)
 }
 
 /** Claims the log, unless someone else did since our last attempt: a retry never takes back what another run took over. */
@@ -186,7 +187,7 @@ class Summary {
     integration: string,
     log: CommitLog,
     outcome: 'current' | 'stopped',
-    registered: RunSummary['registered'],
+    { registered, refused }: Pick<RunSummary, 'registered' | 'refused'>,
     seconds: number,
   ): RunSummary {
     const { number, position, through } = log.state()
@@ -202,6 +203,7 @@ class Summary {
       tables: [...this.#tables.values()].toSorted((a, b) => (a.table < b.table ? -1 : 1)),
       registered,
       held: registered.length === 0 ? [] : heldTables(log.state()),
+      refused,
       planned: [],
     }
   }

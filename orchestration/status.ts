@@ -8,6 +8,7 @@ import { loadState, readCommits } from '../integrations/land/log/read.ts'
 import { DEFAULT_MIN_FILES, isSmall, planCompaction } from '../integrations/maintain/compaction-plan.ts'
 import { heldTable } from '../integrations/register/held-tables.ts'
 import { continuityProblems } from './continuity.ts'
+import { keptBackLines } from './kept-back.ts'
 import type { Opener } from './open.ts'
 import { reached } from './reached.ts'
 import { scopeOf } from './scope.ts'
@@ -78,7 +79,11 @@ export async function integrationStatus(
   for (const { connection, schema } of integration.register) {
     const shown = await reached(problems, `warehouse ${connection}`, signal, async () => {
       await using warehouse = await opener.warehouse(connection)
-      return await warehouse.registered(name, schema, signal)
+      const found = await warehouse.registered(name, schema, signal)
+      const at =
+        found === null || found.commit === state.number ? state : await loadState(store, place, { at: found.commit, signal })
+      problems.push(...keptBackLines(at, { integration: name, connection, schema }, warehouse, found))
+      return found
     })
     registered.push({ connection, schema, commit: shown?.commit ?? null })
   }

@@ -22,7 +22,11 @@ const RELATION = /^[A-Za-z0-9_]+$/
 const COLUMN = /^[^.:]*$/
 const OWN = /^portage_(?:files|ledger)__/
 
-/** Throws `SCHEMA` for names that the metastore cannot hold, `CONFIGURATION` for a database of such a name. */
+/** `SCHEMA` for names that the metastore cannot hold; null: it can. */
+export const refusal = ({ table, relation, schema }: TableRegistration): ConnectorError | null =>
+  refusedRelation(table, relation) ?? refusedColumns(schema)
+
+/** Throws `CONFIGURATION` for a database whose name the metastore cannot hold, and what `refusal` says. */
 export function refuseNames({ schema, tables }: RegisterRequest): void {
   if (!RELATION.test(schema)) {
     throw new ConnectorError(
@@ -31,23 +35,23 @@ export function refuseNames({ schema, tables }: RegisterRequest): void {
     )
   }
   for (const table of tables) {
-    refuseRelation(table)
-    refuseColumns(table.schema)
+    const error = refusal(table)
+    if (error !== null) throw error
   }
 }
 
-function refuseRelation({ table, relation }: TableRegistration): void {
-  if (RELATION.test(relation) && !OWN.test(relation)) return
-  throw new ConnectorError(
+function refusedRelation(table: string, relation: string): ConnectorError | null {
+  if (RELATION.test(relation) && !OWN.test(relation)) return null
+  return new ConnectorError(
     'SCHEMA',
     `Table "${table}" cannot be shown as "${relation}" in a Hive metastore: expected letters, digits and _, and names that begin with portage_files__ or portage_ledger__ are Portage's own. Rename it, or leave it out with "!${table}" under "source.tables" of a new integration`,
   )
 }
 
-function refuseColumns({ table, columns }: TableSchema): void {
+function refusedColumns({ table, columns }: TableSchema): ConnectorError | null {
   const wrong = columns.find(({ name, dropped }) => dropped !== true && !COLUMN.test(name))
-  if (wrong === undefined) return
-  throw new ConnectorError(
+  if (wrong === undefined) return null
+  return new ConnectorError(
     'SCHEMA',
     `Column "${wrong.name}" of "${table}" cannot be in a Hive metastore: expected a name without . and :. Give it another with "columns: {${table}.${wrong.name}: {rename: …}}"`,
   )

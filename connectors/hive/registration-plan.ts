@@ -156,7 +156,7 @@ export function planRegistration(
     )
     clean.push(...otherGenerations(request, ledger, table))
   }
-  const wanted = new Set(request.tables.map(({ relation }) => folded(relation)))
+  const wanted = new Set([...request.tables.map(({ relation }) => relation), ...(request.kept ?? [])].map(folded))
   const gone = [...ledger.tables.values()].filter(({ relation }) => !wanted.has(folded(relation)))
   for (const { relation } of gone) {
     show.push(...viewsOf(relation).map((name) => `DROP VIEW IF EXISTS ${qualified(request.schema, name)}`))

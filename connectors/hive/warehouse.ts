@@ -7,6 +7,7 @@ import { serverName } from './client/options.ts'
 import { describeRelations } from './describe.ts'
 import { DIALECTS, WORDS } from './dialect.ts'
 import { readRegistered } from './ledger.ts'
+import { refusal } from './names.ts'
 import type { HiveOptions } from './options.ts'
 import { query } from './query.ts'
 import { register, unregister } from './register.ts'
@@ -23,6 +24,7 @@ export function hiveWarehouse(client: HiveClient, settings: WarehouseSettings): 
     reads: 'directory',
     check: (signal) => check(client, serverName(settings), signal),
     registered: (integration, schema, signal) => readRegistered(client, { integration, schema }, signal),
+    refusal,
     describe: (integration, schema, signal) => describeRelations(client, { integration, schema }, signal),
     register: (request, signal) =>
       register({ client, server: serverName(settings), words: WORDS[dialect], s3Scheme, proof, statistics }, request, signal),

@@ -5,7 +5,7 @@ import type { LogicalType } from '../logical-type.ts'
 import type { RegisteredFile, TableRegistration } from '../ports.ts'
 import { formatName, identifier, type Part, qualified, quoted, stageName, storedName, text } from './names.ts'
 import { bucketPath, type StagePlace } from './stage.ts'
-import { refuseUnfit, storedExpression, storedType } from './types.ts'
+import { refuseUnfit, storedExpression, storedType, unfit } from './types.ts'
 
 /** Files named by one statement; Snowflake takes 1 MB of SQL. */
 const FILES_PER_STATEMENT = 1_000
@@ -22,6 +22,13 @@ const METADATA: readonly StoredColumn[] = METADATA_COLUMNS.map((physical) => ({
   physical,
   type: physical === '_source_committed_at' ? { kind: 'timestamp', utc: true } : TEXT,
 }))
+
+/** The first column of a type that Snowflake cannot hold. */
+export const refusal = ({ schema }: Pick<TableRegistration, 'schema'>): ConnectorError | null =>
+  schema.columns.reduce<ConnectorError | null>(
+    (found, { name, type, dropped }) => found ?? (dropped === true ? null : unfit(schema.table, name, type)),
+    null,
+  )
 
 /** Throws `SCHEMA` for a type that Snowflake cannot hold. */
 export function storedColumns(schema: TableSchema): readonly StoredColumn[] {

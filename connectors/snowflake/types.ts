@@ -78,10 +78,16 @@ export function literal(value: string, type: LogicalType): string {
 
 const isJson = (type: LogicalType): boolean => type.kind === 'utf8' && type.format === 'json'
 
-/** Throws `SCHEMA` for a column that Snowflake cannot hold: known before anything is made, never rounded. */
+/** Throws what `unfit` says. */
 export function refuseUnfit(table: string, column: string, type: LogicalType): void {
-  if (type.kind !== 'decimal' || type.scale <= MAX_SCALE) return
-  throw new ConnectorError(
+  const error = unfit(table, column, type)
+  if (error !== null) throw error
+}
+
+/** `SCHEMA` for a column that Snowflake cannot hold: known before anything is made, never rounded. Null: it can. */
+export function unfit(table: string, column: string, type: LogicalType): ConnectorError | null {
+  if (type.kind !== 'decimal' || type.scale <= MAX_SCALE) return null
+  return new ConnectorError(
     'SCHEMA',
     `Column "${column}" of "${table}" is ${typeName(type)}; Snowflake holds at most ${MAX_SCALE} digits behind the point. Give it a smaller decimal(p,s) or "text" under "columns" in the integration`,
   )

@@ -5,6 +5,7 @@ import { check } from './check.ts'
 import { openSnowflakeClient, type SessionTag, type SnowflakeClient } from './client.ts'
 import { describeRelations, readRegistered } from './describe.ts'
 import { SNOWFLAKE_DIALECT } from './dialect.ts'
+import { refusal } from './external-table.ts'
 import { linkTable, unlinkTable } from './foreign/link.ts'
 import { accountName, type SnowflakeOptions } from './options.ts'
 import { query } from './query.ts'
@@ -49,6 +50,7 @@ export async function openSnowflakeWarehouse(
     check: async (signal) => await check(options, (stop) => clientFor('check', stop), signal),
     registered: async (integration, schema, signal) =>
       await readRegistered(await clientFor(integration, signal), { integration, schema }, signal),
+    refusal,
     describe: async (integration, schema, signal) =>
       await describeRelations(await clientFor(integration, signal), { integration, schema }, signal),
     register: async (request, signal) => await register(await context(request, signal), request, signal),

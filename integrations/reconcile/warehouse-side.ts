@@ -4,6 +4,7 @@ import { ConnectorError } from '../../connectors/errors.ts'
 import type { Environment, ObjectStore, TableRegistration, Warehouse } from '../../connectors/ports.ts'
 import type { LakePlace } from '../land/log/keys.ts'
 import { loadState } from '../land/log/read.ts'
+import { keptBack } from '../register/refused.ts'
 import { registrationOf } from '../register/registration.ts'
 import { differingBuckets, digitsFor, firstBuckets, totalRows } from './bucket-sums.ts'
 import { GIVEN_UP_MS } from './coverage.ts'
@@ -44,7 +45,12 @@ const MAX_PRINTS = 200_000
 const MAX_ROWS = 1_000
 
 /** What a warehouse shows of every table, once it has what was committed before the cut. */
-export type ShownTables = { readonly commit: number; readonly tables: ReadonlyMap<string, TableRegistration> }
+export type ShownTables = {
+  readonly commit: number
+  readonly tables: ReadonlyMap<string, TableRegistration>
+  /** It cannot hold these: what it shows of them is of an earlier commit. */
+  readonly keptBack: ReadonlySet<string>
+}
 
 /** Null with its reason when the warehouse is behind and nobody brings it forward. */
 export async function shownThrough(
@@ -65,7 +71,12 @@ export async function shownThrough(
       if (registered.commit >= needed.commit || (state.position !== null && state.position >= needed.position)) {
         const all = { integration: lake.integration, schema, dialect: warehouse.dialect, store, dryRun: true }
         const request = registrationOf(state, all)
-        return { commit: registered.commit, tables: new Map((request?.tables ?? []).map((table) => [table.table, table])) }
+        const kept = keptBack(state, { integration: lake.integration, schema }, warehouse, registered)
+        return {
+          commit: registered.commit,
+          tables: new Map((request?.tables ?? []).map((table) => [table.table, table])),
+          keptBack: new Set(kept.map(({ table }) => table)),
+        }
       }
     }
     if (await options.isRunning(signal)) absentSince = null
@@ -96,6 +107,10 @@ export async function compareWarehouse(
   if (held === null) throw new ConnectorError('INTERNAL', `The lake was not summed up for "${name}"`)
   const { compared, rendered } = held
   const registration = shown.tables.get(compared.source.table)
+  if (shown.keptBack.has(compared.source.table)) {
+    const reason = `it cannot hold the table as it is: "portage register ${options.lake.integration}" says why`
+    return { ...about, verdict: 'skipped', reason }
+  }
   if (registration === undefined) return { ...about, verdict: 'skipped', reason: 'it does not show the table yet', passing: true }
   const shownUntil = registration.until
   if (shownUntil !== undefined && shownUntil < until) {

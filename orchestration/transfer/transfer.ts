@@ -10,6 +10,7 @@ import { contentHash } from '../../integrations/transfer/content-hash.ts'
 import { appendAudit } from '../audit.ts'
 import { UsageError } from '../exit-codes.ts'
 import { transferProjection } from '../projection-settings.ts'
+import { refusedText } from '../run-summary.ts'
 import type { Session } from '../session.ts'
 import { type Address, parseAddress } from './address.ts'
 import { connectorOf, onlyWarehouse } from './connections.ts'
@@ -144,7 +145,7 @@ async function once(
   await rejects.close()
   if (target.lake !== null && !outcome.repeated) await recordTransfer(session, options, target.lake, outcome)
   const registered =
-    target.lake === null || warehouse === null ? null : await registerTable(session, warehouse, target.lake, signal)
+    target.lake === null || warehouse === null ? null : await registerTable(session, warehouse, target.lake, hooks, signal)
   return {
     rows: outcome.rows,
     bytes: outcome.bytes,
@@ -235,6 +236,8 @@ async function copyObject(
   await object.close()
 }
 
+const AFTER_REFUSAL = 'Its rows are in the lake: show them by another warehouse with --register <connection>'
+
 const AUDIT_TIMEOUT_MS = 30_000
 
 /** Takes no signal: what was done is recorded although the command was told to stop meanwhile. */
@@ -257,18 +260,28 @@ async function recordTransfer(
   await appendAudit(store, place.prefix, draft, AbortSignal.timeout(AUDIT_TIMEOUT_MS))
 }
 
-/** Makes the lake's newest commit visible; a schema of the integration's name. */
+/**
+ * Makes the lake's newest commit visible; a schema of the integration's name. Throws what keeps this table out of the warehouse; what
+ * keeps others out is told.
+ */
 async function registerTable(
   { opener }: Session,
   connection: string,
   { place, store }: LakeTarget,
+  hooks: Pick<TransferHooks, 'warn'>,
   signal: AbortSignal,
 ): Promise<NonNullable<TransferResult['registered']> | null> {
   const { prefix, integration, table } = place
   const state = await loadState(store, { prefix, integration }, { signal })
   await using warehouse = await opener.warehouse(connection)
   const projection = transferProjection(prefix, connection)
-  await registerCommit({ integration, schema: integration, state, store, warehouse, projection, dryRun: false }, signal)
+  const request = { integration, schema: integration, state, store, warehouse, projection, dryRun: false }
+  const { refused } = await registerCommit(request, signal)
+  for (const each of refused) {
+    if (each.table !== table) hooks.warn(refusedText({ ...each, connection }))
+  }
+  const own = refused.find((each) => each.table === table)
+  if (own !== undefined) throw new ConnectorError(own.code, `${refusedText({ ...own, connection })}. ${AFTER_REFUSAL}`)
   const shown = await warehouse.registered(integration, integration, signal)
   const name = table.replace(/^public\./, '')
   const relation = shown?.relations.find((each) => each === name) ?? name.replace('.', '_')

@@ -1,20 +1,32 @@
 /** The end of a run when a warehouse is away: only the registration is tried again, with growing pauses, and not for ever. */
 import { expect, test } from 'vitest'
+import type { TableName } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import { openMemoryStore } from '../../connectors/memory/store.ts'
 import { openMemoryWarehouse } from '../../connectors/memory/warehouse.ts'
 import type { Warehouse } from '../../connectors/ports.ts'
 import { FINISH_DEADLINE_MS, Registrar } from '../../orchestration/registrar.ts'
 import type { ProgressEvent } from '../../orchestration/run-types.ts'
-import { at, NEVER, quietEnvironment } from '../support/lake.ts'
+import { at, loanSchema, NEVER, quietEnvironment } from '../support/lake.ts'
 import { readLakeFile } from '../support/lake-files.ts'
 
+const LOAN = {
+  schema: loanSchema(),
+  versions: {},
+  storage: '1',
+  base: { generation: 1, boundary: at(5), files: [] },
+  pending: null,
+  changes: [],
+  accepted: 1,
+  shown: null,
+  gone: null,
+}
 const STATE = {
   number: 3,
   position: at(9),
   source: null,
   through: null,
-  tables: {},
+  tables: { ['public.loan' as TableName]: LOAN },
   counts: { transactions: 0, changes: 0, rejects: 0 },
   claim: null,
 }
@@ -83,4 +95,24 @@ test('one that stays away ends the run after five minutes, one that refuses at o
   })
   await expect(refusing.registrar.finish(NEVER)).rejects.toMatchObject({ code: 'AUTHENTICATION' })
   expect(refusing.pauses).toEqual([])
+})
+
+test('what a warehouse cannot hold is told at each change, not at each turn, and is in the summary', async () => {
+  let held: readonly string[] = []
+  const { registrar, events } = registrarOver({
+    registered: async () => ({ commit: 3, relations: [] }),
+    refusal: ({ table }) => (held.includes(table) ? null : new ConnectorError('SCHEMA', `no ${table}`)),
+  })
+  const refused = { table: 'public.loan', shown: false, code: 'SCHEMA', reason: 'no public.loan' }
+  await registrar.finish(NEVER)
+  await registrar.finish(NEVER)
+  expect(registrar.refused()).toEqual([{ ...refused, connection: 'hive' }])
+  held = ['public.loan']
+  await registrar.finish(NEVER)
+  await registrar.finish(NEVER)
+  expect(events).toEqual([
+    { kind: 'refused', connection: 'hive', schema: 'raw', tables: [refused] },
+    { kind: 'refused', connection: 'hive', schema: 'raw', tables: [] },
+  ])
+  expect(registrar.refused()).toEqual([])
 })

@@ -4,7 +4,16 @@
  */
 import type { Position } from '../../../connectors/change.ts'
 import type { RegisteredFile, TableRegistration } from '../../../connectors/ports.ts'
-import { encodeState, filesHash, shapeOf, shortHash, type TableState, type Written, type WrittenChanges } from './state.ts'
+import {
+  changesHash,
+  encodeState,
+  filesHash,
+  shapeOf,
+  shortHash,
+  type TableState,
+  type Written,
+  type WrittenChanges,
+} from './state.ts'
 
 export type PlannedDirectory = {
   readonly part: 'base' | 'renewed' | 'changes'
@@ -72,9 +81,6 @@ export function planProjection(table: TableRegistration, before: TableState | nu
     ...changes,
   }
 }
-
-export const changesHash = ({ changes, until }: TableRegistration): string =>
-  filesHash(changes, until === undefined ? [] : [until])
 
 function planChanges(
   table: TableRegistration,

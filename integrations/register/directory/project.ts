@@ -11,10 +11,22 @@ import type {
   Warehouse,
 } from '../../../connectors/ports.ts'
 import type { FileWriterOptions } from '../../land/file-writer.ts'
+import { isOfOneTable, keptRelations, type Refusals } from '../refused.ts'
 import { directoryFormat } from './formats.ts'
 import { directoryKey, type ProjectionPlace } from './keys.ts'
-import { changesHash, type PlannedDirectory, type PlanOptions, type ProjectionPlan, planProjection } from './plan.ts'
-import { directoriesOf, encodeState, filesHash, parseState, shapeOf, shortHash, type TableState, type Written } from './state.ts'
+import { type PlannedDirectory, type PlanOptions, type ProjectionPlan, planProjection } from './plan.ts'
+import {
+  changesHash,
+  directoriesOf,
+  encodeState,
+  filesHash,
+  parseState,
+  shapeOf,
+  shortHash,
+  type TableState,
+  type Written,
+} from './state.ts'
+import { storedSchema } from './stored-schema.ts'
 import { writeDirectory } from './write.ts'
 
 export type ProjectionOptions = {
@@ -26,7 +38,14 @@ export type ProjectionOptions = {
   readonly targetFileBytes: number
   /** Write every directory anew. */
   readonly repair: boolean
+  /** Tables that the warehouse cannot hold are put here, and stay as it shows them. Absent: the first one ends it. */
+  readonly refusals?: Refusals
+  /** What was refused before, so that a large table is not read anew at every registration. */
+  readonly remembered?: Remembered
 }
+
+/** Refusals of tables whose rows were read, each with what it holds for. Lives as long as whoever registers. */
+export type Remembered = Map<TableName, { readonly of: string; readonly error: ConnectorError }>
 
 /**
  * The request with a projection per table. Every file is in the store, durably, when it settles; nothing shows it yet. A repeat
@@ -45,16 +64,46 @@ export async function projectRequest(
   for (const table of request.tables) {
     signal.throwIfAborted()
     const old = before.get(table.relation) ?? null
+    const made = await tableOrRefusal({ table, old, request, options }, signal)
+    if (made === null) continue
     before.delete(table.relation)
-    const { state, projected } = await projectTable({ table, old, request, options }, signal)
+    const { state, projected } = made
     const files = fileCounts(old, state)
     filesAdded += files.added
     filesRemoved += files.removed
     tables.push({ ...table, projected })
   }
+  const kept = [...keptRelations(new Set(options.refusals?.keys()), shown, tables).values()]
+  for (const relation of kept) before.delete(relation)
   for (const gone of before.values()) if (gone !== null) filesRemoved += fileCounts(gone, null).removed
-  return { ...request, tables, projection: { filesAdded, filesRemoved } }
+  return { ...request, tables, projection: { filesAdded, filesRemoved }, ...(kept.length === 0 ? {} : { kept }) }
 }
+
+/** Null for a table that is refused. */
+async function tableOrRefusal(projecting: Projecting, signal: AbortSignal): Promise<Projection | null> {
+  const { table, options } = projecting
+  const { refusals, remembered } = options
+  if (refusals?.has(table.table)) return null
+  const files = [...table.base, ...(table.renewed?.files ?? [])]
+  const of = filesHash(files, [options.format, shortHash([table.schema.id]), String(table.schema.version)])
+  const known = remembered?.get(table.table)
+  if (refusals !== undefined && known?.of === of) {
+    refusals.set(table.table, known.error)
+    return null
+  }
+  try {
+    const made = await projectTable(projecting, signal)
+    remembered?.delete(table.table)
+    return made
+  } catch (error) {
+    if (refusals === undefined || !isOfOneTable(error)) throw error
+    refusals.set(table.table, error)
+    remembered?.set(table.table, { of, error })
+    return null
+  }
+}
+
+type Projection = { readonly state: TableState; readonly projected: TableProjection }
 
 type Projecting = {
   readonly table: TableRegistration
@@ -63,10 +112,7 @@ type Projecting = {
   readonly options: ProjectionOptions
 }
 
-async function projectTable(
-  { table, old, request, options }: Projecting,
-  signal: AbortSignal,
-): Promise<{ readonly state: TableState; readonly projected: TableProjection }> {
+async function projectTable({ table, old, request, options }: Projecting, signal: AbortSignal): Promise<Projection> {
   const { format, place, store } = options
   const stored = storedSchema(table.schema)
   const planned = (startOver: PlanOptions['startOver']) =>
@@ -162,30 +208,6 @@ async function carryOut(
     changes,
     changesOf: changesHash(table),
   }
-}
-
-const OTHER = /[^\p{L}\p{N}_]/u
-const EVERY_OTHER = /[^\p{L}\p{N}_]/gu
-
-/**
- * Column names that every engine takes in files: what is neither letter nor digit is written `_`. Hive refuses `.` and `:`, loses its
- * place among ORC columns at a `,`, and reads no Parquet whose names hold blanks or brackets. Names of lake files never change, so
- * neither do these.
- */
-function storedSchema(schema: TableSchema): TableSchema {
-  const taken = new Set(schema.columns.map(({ physical }) => physical))
-  const names = new Map<string, string>()
-  for (const { physical } of schema.columns) {
-    if (!OTHER.test(physical)) continue
-    let name = physical.replaceAll(EVERY_OTHER, '_')
-    while (taken.has(name)) name += '_'
-    taken.add(name)
-    names.set(physical, name)
-  }
-  const named = (physical: string): string => names.get(physical) ?? physical
-  if (names.size === 0) return schema
-  const columns = schema.columns.map((column) => ({ ...column, physical: named(column.physical) }))
-  return { ...schema, columns, key: schema.key.map(named) }
 }
 
 /** Columns whose values must leave no trace in statistics. */

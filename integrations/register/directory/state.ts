@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import type { Position, TableName, TableSchema } from '../../../connectors/change.ts'
 import { typeName } from '../../../connectors/logical-type.ts'
-import type { RegisteredFile } from '../../../connectors/ports.ts'
+import type { RegisteredFile, TableRegistration } from '../../../connectors/ports.ts'
+import { storedSchema } from './stored-schema.ts'
 
 export type Written = { readonly name: string; readonly files: number; readonly rows: number }
 
@@ -117,3 +118,27 @@ function number(value: unknown): number {
 /** Names of all directories that the state shows. */
 export const directoriesOf = (state: TableState): readonly string[] =>
   [...[state.base, state.renewed].flatMap((each) => (each === null ? [] : [each])), ...state.changes].map(({ name }) => name)
+
+export const changesHash = ({ changes, until }: TableRegistration): string =>
+  filesHash(changes, until === undefined ? [] : [until])
+
+/** Whether what is recorded is the table as it is now, in whatever format. A text that cannot be read says nothing against it. */
+export function isCurrent(table: TableRegistration, recorded: string | undefined): boolean {
+  if (recorded === undefined) return false
+  const state = parseState(recorded)
+  if (state === null) return true
+  const { columns, id } = storedSchema(table.schema)
+  const holds = (part: TableState['base'], files: readonly RegisteredFile[]): boolean => {
+    const filled = files.filter(({ rows }) => rows > 0)
+    return part === null ? filled.length === 0 : part.of === filesHash(filled)
+  }
+  return (
+    state.table === table.table &&
+    state.id === shortHash([id]) &&
+    state.columns === columns.length &&
+    state.shape === shapeOf({ ...table.schema, columns }, columns.length) &&
+    holds(state.base, table.base) &&
+    holds(state.renewed, table.renewed?.files ?? []) &&
+    state.changesOf === changesHash(table)
+  )
+}

@@ -1,0 +1,19 @@
+/** What `status` and `plan` say of tables that a warehouse cannot hold. Pure. */
+import type { Registered, Warehouse } from '../connectors/ports.ts'
+import type { LogState } from '../integrations/land/log/commit.ts'
+import { keptBack } from '../integrations/register/refused.ts'
+
+/** One line a table; `state` is that of the commit that the warehouse names, the newest when it names none. */
+export function keptBackLines(
+  state: LogState,
+  { integration, connection, schema }: { readonly integration: string; readonly connection: string; readonly schema: string },
+  warehouse: Pick<Warehouse, 'dialect' | 'refusal'>,
+  shown: Registered | null,
+): readonly string[] {
+  return keptBack(state, { integration, schema }, warehouse, shown).map(({ table, reason }) => {
+    const why =
+      reason ??
+      `it shows commit ${shown?.commit} without it, or with its rows of before: "portage register ${integration}" says why`
+    return `${table} is kept back in ${connection}: ${why}`
+  })
+}

@@ -1,0 +1,156 @@
+/** A table that a warehouse cannot hold keeps no other back: by commands, over a fake HiveServer2 and real files. */
+import { readdirSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { memoryServer } from '../../connectors/memory/connector.ts'
+import type { MemoryTransaction } from '../../connectors/memory/database.ts'
+import { portage } from '../support/command-line.ts'
+import { startMetastore } from '../support/hive/metastore/server.ts'
+import { scratch } from '../support/scratch.ts'
+
+const INT64 = { kind: 'int64' } as const
+const TIME = { kind: 'timestamp', utc: false } as const
+/** ORC writers and readers disagree about fractions of the last second before 1970. */
+const BAD_TIME = '1969-12-31T23:59:59.500000'
+const never = new AbortController().signal
+
+async function place(server: string, format: string) {
+  const stack = new AsyncDisposableStack()
+  const { metastore, port } = stack.use(await startMetastore())
+  const root = stack.use(scratch())
+  root.write(
+    'config/connections.yaml',
+    `mem: {connector: memory, name: ${server}}
+lake: {connector: filesystem, path: '${root.path('lake')}'}
+hive: {connector: hive, host: 127.0.0.1, port: ${port}, proof: false}
+`,
+  )
+  const configure = (form: string, more = '') =>
+    root.write(
+      'config/integrations/loans.yaml',
+      `name: loans
+source: {connection: mem, tables: ['public.*']}
+lake: {connection: lake}
+flush: {interval: 20ms}
+register: [{connection: hive, schema: raw, every: 20ms, format: ${form}}]
+${more}`,
+    )
+  configure(format)
+  const args = ['--config', root.path('config'), '--state', root.path('state')]
+  const run = (...argv: readonly string[]) => portage([...argv, ...args])
+  return {
+    root,
+    metastore,
+    configure,
+    run,
+    catchUp: () => run('run', 'loans', '--until-current'),
+    commit: (script: (transaction: MemoryTransaction) => void) => memoryServer(server).database.commit(script),
+    partitions: async (table: string) => {
+      const found = []
+      for await (const page of (await metastore.query(`SHOW PARTITIONS \`raw\`.\`${table}\``, never)).pages) {
+        found.push(...(page.columns[0] ?? []))
+      }
+      return found
+    },
+    count: async (relation: string) => {
+      const { pages } = await metastore.query(`SELECT COUNT(*) AS \`n\` FROM ${relation}`, never)
+      for await (const page of pages) return Number(page.columns[0]?.[0])
+      return null
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+const tables =
+  (column: string) =>
+  (transaction: MemoryTransaction): void => {
+    transaction.createTable('public.client', { columns: [{ name: 'id', type: INT64 }], key: ['id'] })
+    transaction.createTable('public.visit', {
+      columns: [
+        { name: 'id', type: INT64 },
+        { name: column, type: TIME },
+      ],
+      key: ['id'],
+    })
+    transaction.insert('public.client', { id: '1' })
+  }
+
+const occurrences = (text: string, part: string): number => text.split(part).length - 1
+
+test('a name that the metastore refuses: the other tables are shown, run, register, status and plan say which is not and why', async () => {
+  await using at = await place('refused-name', 'parquet')
+  at.commit((transaction) => {
+    tables('a.b')(transaction)
+    transaction.insert('public.visit', { id: '1', 'a.b': '2026-01-01T00:00:00' })
+  })
+  const said = 'public.visit is REFUSED by hive, not shown: Column "a.b" of "public.visit" cannot be in a Hive metastore'
+  const first = await at.catchUp()
+  expect([first.code, first.stderr]).toEqual([1, expect.stringContaining(said)])
+  expect(await at.count('raw.client')).toBe(1)
+  for (const id of ['2', '3']) at.commit((transaction) => transaction.insert('public.client', { id }))
+  const second = await at.catchUp()
+  // When it begins, and at its end.
+  expect([second.code, occurrences(second.stderr, said)]).toEqual([1, 2])
+  expect(second.stdout).toContain('registered in hive as raw.* at commit')
+  expect(await at.count('raw.client')).toBe(3)
+  const registered = await at.run('register', 'loans')
+  expect([registered.code, registered.stdout, registered.stderr]).toEqual([
+    1,
+    expect.stringContaining('1 table refused'),
+    expect.stringContaining(said),
+  ])
+  for (const command of ['status', 'plan']) {
+    expect((await at.run(command, 'loans')).stdout).toContain('public.visit is kept back in hive: Column "a.b"')
+  }
+  expect(JSON.parse((await at.run('register', 'loans', '--json')).stdout)).toMatchObject([
+    { upToDate: true, relations: ['client'], refused: [{ table: 'public.visit', shown: false, code: 'SCHEMA' }] },
+  ])
+})
+
+test('a value that ORC cannot hold: the table stays as it was, others go on, vacuum keeps its files, the cure shows it', async () => {
+  await using at = await place('refused-value', 'orc')
+  at.commit((transaction) => {
+    tables('at')(transaction)
+    transaction.insert('public.visit', { id: '1', at: '2026-01-01T00:00:00' })
+  })
+  expect(await at.catchUp()).toMatchObject({ code: 0 })
+  const before = await at.partitions('portage_files__visit__1')
+  expect(before).toHaveLength(1)
+  at.commit((transaction) => {
+    transaction.insert('public.client', { id: '2' })
+    transaction.insert('public.visit', { id: '2', at: BAD_TIME })
+  })
+  const second = await at.catchUp()
+  const said = 'public.visit is REFUSED by hive, shown as before: Table "public.visit" cannot be written as orc'
+  expect([second.code, second.stderr]).toEqual([1, expect.stringContaining(said)])
+  expect(second.stderr).toContain('Give the warehouse "format: parquet" under "register"')
+  expect(await at.partitions('portage_files__client__1')).toHaveLength(2)
+  expect(await at.partitions('portage_files__visit__1')).toEqual(before)
+  const status = await at.run('status', 'loans')
+  expect(status.stdout).toContain('public.visit is kept back in hive: it shows commit')
+  expect(await at.run('register', 'loans')).toMatchObject({ code: 1, stderr: expect.stringContaining(said) })
+  expect(await at.run('vacuum', 'loans', '--grace', '0s')).toMatchObject({ code: 0 })
+  const files = readdirSync(at.root.path('lake'), { recursive: true }).map(String)
+  expect(files.some((name) => name.includes(`/${String(before[0]).replace('portage_directory=', '')}/`))).toBe(true)
+  at.configure('parquet')
+  expect(await at.run('register', 'loans')).toMatchObject({ code: 0, stderr: '' })
+  expect([await at.count('raw.visit'), await at.count('raw.client')]).toEqual([2, 2])
+  expect((await at.run('status', 'loans')).stdout).not.toContain('kept back')
+  expect((await at.run('register', 'loans')).stdout).toContain('up to date')
+})
+
+test('a transfer whose table Hive cannot hold says so, and those after it are shown', async () => {
+  await using at = await place('refused-transfer', 'orc')
+  at.root.write('bad.csv', 'id,at\n1,1969-12-31T23:59:59.500000\n')
+  at.root.write('good.csv', 'id,name\n1,Ada\n')
+  const transfer = (name: string) =>
+    at.run('transfer', `file:${at.root.path(`${name}.csv`)}`, `lake:${name}`, '--register', 'hive')
+  const bad = await transfer('bad')
+  expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('public.bad is REFUSED by hive, not shown')])
+  expect(bad.stderr).toContain('Its rows are in the lake')
+  const good = await transfer('good')
+  expect([good.code, good.stderr]).toEqual([0, expect.stringContaining('public.bad is REFUSED by hive, not shown')])
+  expect(good.stdout).toContain('transfers.good')
+  const registered = await at.run('register', 'transfers')
+  expect([registered.code, registered.stdout]).toEqual([1, expect.stringContaining('1 table refused')])
+  expect(registered.stderr).toContain('public.bad is REFUSED')
+})
