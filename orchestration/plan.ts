@@ -63,7 +63,8 @@ export async function planIntegration(
       const shown = await warehouse.registered(name, schema, signal)
       const at = shown?.commit ?? null
       const registered = at === null ? null : at === state.number ? state : await loadState(store, place, { at, signal })
-      problems.push(...keptBackLines(registered ?? state, { integration: name, connection, schema }, warehouse, shown))
+      const kept = keptBackLines(registered ?? state, { integration: name, connection, schema }, warehouse, shown)
+      problems.push(...kept.map(({ line }) => line))
       const relations = await warehouse.describe(name, schema, signal)
       const { projected } = shown ?? {}
       const compared = {
@@ -74,6 +75,7 @@ export async function planIntegration(
         relations,
         ...(projected === undefined ? {} : { projected }),
         directoriesAt: (table: TableName) => store.address(tableFolder({ ...place, connection, schema }, table)),
+        keptBack: new Set(kept.map(({ table }) => table)),
       }
       return { target, compared, warehouse, commit: at }
     })

@@ -117,6 +117,7 @@ export class Registrar {
     this.#registered.set(target, state.number)
     // An empty log is shown as it is; a warehouse that holds none of the tables shows nothing.
     if (outcome.commit !== null || outcome.refused.length === 0) this.#shown.add(target)
+    else this.#shown.delete(target)
     this.#tellRefused(target, outcome.refused)
     if (outcome.commit === null || outcome.upToDate) return
     const { filesAdded, filesRemoved } = outcome

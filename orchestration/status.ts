@@ -82,7 +82,8 @@ export async function integrationStatus(
       const found = await warehouse.registered(name, schema, signal)
       const at =
         found === null || found.commit === state.number ? state : await loadState(store, place, { at: found.commit, signal })
-      problems.push(...keptBackLines(at, { integration: name, connection, schema }, warehouse, found))
+      const kept = keptBackLines(at, { integration: name, connection, schema }, warehouse, found)
+      problems.push(...kept.map(({ line }) => line))
       return found
     })
     registered.push({ connection, schema, commit: shown?.commit ?? null })

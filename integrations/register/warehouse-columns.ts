@@ -20,6 +20,8 @@ export type ComparedWarehouse = {
   readonly projected?: Registered['projected']
   /** Where the directories of a table are to lie, as `ObjectStore.address` says it; absent: not compared. */
   readonly directoriesAt?: (table: TableName) => string
+  /** It cannot hold these: what it shows of them, if anything, is of an earlier commit. Absent: none. */
+  readonly keptBack?: ReadonlySet<TableName>
 }
 
 /** A column as a warehouse has it; `column` null when nothing of ours has that name. */
@@ -39,7 +41,7 @@ export function shownColumns(warehouse: ComparedWarehouse, table: TableName): re
 /** Every way in which the relations of a table are not what was registered. */
 export function relationFindings(warehouse: ComparedWarehouse, table: TableName): readonly string[] {
   const expected = expectedRelations(warehouse, table)
-  if (expected === null) return []
+  if (expected === null || warehouse.keptBack?.has(table) === true) return []
   return [
     ...findings(warehouse, expected.relation, expected.current),
     ...findings(warehouse, historyName(expected.relation), expected.history),

@@ -98,12 +98,25 @@ test('a name that the metastore refuses: the other tables are shown, run, regist
     expect.stringContaining('1 table refused'),
     expect.stringContaining(said),
   ])
+  expect((await at.run('plan', 'loans')).stdout).not.toContain('changed by hand')
   for (const command of ['status', 'plan']) {
     expect((await at.run(command, 'loans')).stdout).toContain('public.visit is kept back in hive: Column "a.b"')
   }
   expect(JSON.parse((await at.run('register', 'loans', '--json')).stdout)).toMatchObject([
     { upToDate: true, relations: ['client'], refused: [{ table: 'public.visit', shown: false, code: 'SCHEMA' }] },
   ])
+})
+
+test('a warehouse that holds none of the tables shows nothing, and nobody says that it does', async () => {
+  await using at = await place('refused-all', 'parquet')
+  at.commit((transaction) => {
+    transaction.createTable('public.visit', { columns: [{ name: 'a.b', type: INT64 }], key: ['a.b'] })
+    transaction.insert('public.visit', { 'a.b': '1' })
+  })
+  const { code, stdout, stderr } = await at.catchUp()
+  expect([code, stdout]).toEqual([1, expect.not.stringContaining('registered in hive')])
+  expect(stderr).toContain('public.visit is REFUSED by hive, not shown')
+  expect((await at.run('status', 'loans')).stdout).toContain('shown in  hive raw: nothing yet')
 })
 
 test('a value that ORC cannot hold: the table stays as it was, others go on, vacuum keeps its files, the cure shows it', async () => {
