@@ -105,6 +105,9 @@ test('a name that the metastore refuses: the other tables are shown, run, regist
   expect(JSON.parse((await at.run('register', 'loans', '--json')).stdout)).toMatchObject([
     { upToDate: true, relations: ['client'], refused: [{ table: 'public.visit', shown: false, code: 'SCHEMA' }] },
   ])
+  at.configure('parquet', 'columns: {public.visit.a.b: {rename: a_b}}\n')
+  expect(await at.catchUp()).toMatchObject({ code: 0 })
+  expect([await at.count('raw.visit'), await at.count('raw.client')]).toEqual([1, 3])
 })
 
 test('a warehouse that holds none of the tables shows nothing, and nobody says that it does', async () => {
