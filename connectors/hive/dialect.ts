@@ -14,8 +14,6 @@ export type HiveWords = {
    * creation, so that a query between the two finds nothing.
    */
   readonly replaceView: 'create' | 'alter'
-  /** Whether a table of another format is given its own back; else it is made again. */
-  readonly setsFormat: boolean
 }
 
 /** The type of a column of a table of files; views show `sqlType`. */
@@ -85,6 +83,6 @@ const dialect = (name: HiveDialectName): Dialect => ({
 export const DIALECTS: Readonly<Record<HiveDialectName, Dialect>> = { hive: dialect('hive'), spark: dialect('spark') }
 
 export const WORDS: Readonly<Record<HiveDialectName, HiveWords>> = {
-  hive: { cascade: ' CASCADE', replaceView: 'create', setsFormat: true },
-  spark: { cascade: '', replaceView: 'alter', setsFormat: false },
+  hive: { cascade: ' CASCADE', replaceView: 'create' },
+  spark: { cascade: '', replaceView: 'alter' },
 }

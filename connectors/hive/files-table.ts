@@ -47,17 +47,10 @@ export function createFilesTable(place: FilesPlace, table: Projected): string {
     `  ${columns.join(',\n  ')}`,
     ')',
     `PARTITIONED BY (${identifier(partitionColumn(table.schema))} STRING)`,
-    `STORED AS ${formatWord(table)}`,
+    `STORED AS ${table.projected.format === 'orc' ? 'ORC' : 'PARQUET'}`,
     `LOCATION ${text(toLocation(table.projected.address, place.s3Scheme))}`,
     `TBLPROPERTIES (${ownProperties(place)})`,
   ].join('\n')
-}
-
-const formatWord = ({ projected }: Projected): string => (projected.format === 'orc' ? 'ORC' : 'PARQUET')
-
-/** For partitions that are added from now on; those that are there keep theirs. */
-export function setFormat(place: FilesPlace, table: Projected): string {
-  return `ALTER TABLE ${qualified(place.schema, filesName(table))} SET FILEFORMAT ${formatWord(table)}`
 }
 
 const ownProperties = (place: FilesPlace): string =>

@@ -18,7 +18,6 @@ import {
   resetFilesTable,
   type StoredColumn,
   scansOf,
-  setFormat,
   storedColumns,
 } from './files-table.ts'
 import { createLedger, hidden, type Ledger, type LedgerTable, OWNER, recordStatement } from './ledger.ts'
@@ -120,15 +119,15 @@ export function planRegistration(
   if (!ledger.exists) prepare.push(createLedger(owner))
   for (const { table, views } of changed) {
     const known = facts.get(table.relation) ?? { partitions: null, columns: null }
+    // Hive takes no ORC table back to another format.
     const isOther = known.format !== undefined && known.format !== table.projected.format
-    const fit = isOther && !words.setsFormat ? 'another' : fitOf(table, known, ledger.tables.get(folded(table.relation)))
+    const fit = isOther ? 'another' : fitOf(table, known, ledger.tables.get(folded(table.relation)))
     const partitions = fit === 'another' ? null : known.partitions
     if (fit === 'another') prepare.push(...dropFilesTable(request.schema, filesName(table)))
     if (table.projected.directories.length > 0) {
       if (partitions === null) prepare.push(createFilesTable(place, table))
       else {
         if (everything) prepare.push(...resetFilesTable(place, table))
-        if (isOther) prepare.push(setFormat(place, table))
         if (typeof fit === 'number') prepare.push(addColumns(place, table, fit, words.cascade))
       }
       const { directories } = table.projected
