@@ -131,6 +131,16 @@ export type TableSchema = {
 /** The first columns of every file, in this order. A source column of one of these names is refused. */
 export const METADATA_COLUMNS = ['_op', '_position', '_source_committed_at', '_unchanged'] as const
 
+const METADATA_TEXT: LogicalType = { kind: 'utf8', format: 'text' }
+
+/** Their logical types. */
+export const METADATA_TYPES: Readonly<Record<(typeof METADATA_COLUMNS)[number], LogicalType>> = {
+  _op: METADATA_TEXT,
+  _position: METADATA_TEXT,
+  _source_committed_at: { kind: 'timestamp', utc: true },
+  _unchanged: METADATA_TEXT,
+}
+
 /** `_op` values: snapshot row, insert, update, delete, truncate (every other column of a truncate row is null but the metadata). */
 export const OPS = { snapshot: 'r', insert: 'c', update: 'u', delete: 'd', truncate: 't' } as const
 export type Op = (typeof OPS)[keyof typeof OPS]

@@ -1,6 +1,5 @@
 /** The table over the directories of one relation: a partition per directory, chosen by the views by name. Pure. */
-import { METADATA_COLUMNS, type TableSchema } from '../change.ts'
-import type { LogicalType } from '../logical-type.ts'
+import { METADATA_COLUMNS, METADATA_TYPES, type TableSchema } from '../change.ts'
 import type { ProjectedDirectory, RegisterRequest, TableRegistration, TableScans } from '../ports.ts'
 import { storedType } from './dialect.ts'
 import { hidden, OWNER } from './ledger.ts'
@@ -9,14 +8,6 @@ import { filesTable } from './names.ts'
 import { identifier, properties, qualified, text } from './quote.ts'
 
 export type StoredColumn = { readonly name: string; readonly type: string }
-
-const TEXT: LogicalType = { kind: 'utf8', format: 'text' }
-const METADATA_TYPES: Readonly<Record<(typeof METADATA_COLUMNS)[number], LogicalType>> = {
-  _op: TEXT,
-  _position: TEXT,
-  _source_committed_at: { kind: 'timestamp', utc: true },
-  _unchanged: TEXT,
-}
 
 /** In the order of the files: Hive matches ORC columns by position, so it is this order for ever. */
 export function storedColumns(schema: TableSchema): readonly StoredColumn[] {

@@ -1,13 +1,9 @@
 /** The columns of a table's files, as maintenance reads and writes them. Pure. */
-import { METADATA_COLUMNS, type TableSchema } from '../../connectors/change.ts'
+import { METADATA_COLUMNS, METADATA_TYPES, type TableSchema } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
-import type { LogicalType } from '../../connectors/logical-type.ts'
 import type { FileEntry, TableState } from '../land/log/commit.ts'
 import type { FileColumn } from '../read/columns/column-batches.ts'
 import { canWiden } from '../types/widening.ts'
-
-const TEXT: LogicalType = { kind: 'utf8', format: 'text' }
-const METADATA_TYPES: readonly LogicalType[] = [TEXT, TEXT, { kind: 'timestamp', utc: true }, TEXT]
 
 /** Places of the metadata columns in every batch. */
 export const OP = 0
@@ -28,10 +24,7 @@ export function fileColumns(state: Pick<TableState, 'versions'>, file: FileEntry
   }
   const types = new Map(version.columns.map(({ physical, type }) => [physical, type]))
   return [
-    ...METADATA_COLUMNS.map((name, index) => {
-      const type = METADATA_TYPES[index] ?? TEXT
-      return { name, from: type, to: type }
-    }),
+    ...METADATA_COLUMNS.map((name) => ({ name, from: METADATA_TYPES[name], to: METADATA_TYPES[name] })),
     ...target.columns.map(({ physical, type }) => ({ name: physical, from: types.get(physical) ?? null, to: type })),
   ]
 }

@@ -1,6 +1,5 @@
 /** What a warehouse really has of a table, beside what was registered there. Pure. */
-import { type Column, METADATA_COLUMNS, type TableName } from '../../connectors/change.ts'
-import type { LogicalType } from '../../connectors/logical-type.ts'
+import { type Column, METADATA_COLUMNS, METADATA_TYPES, type TableName } from '../../connectors/change.ts'
 import type { Dialect, Registered, WarehouseRelation } from '../../connectors/ports.ts'
 import type { LogState } from '../land/log/commit.ts'
 import { shownTable } from '../land/log/shown.ts'
@@ -107,12 +106,4 @@ function expectedRelations({ state, dialect }: ComparedWarehouse, table: TableNa
   }))
   const metadata = METADATA_COLUMNS.map((name) => ({ column: null, name, type: dialect.typeOf(METADATA_TYPES[name]) }))
   return { relation, current, history: [...metadata, ...current] }
-}
-
-const TEXT: LogicalType = { kind: 'utf8', format: 'text' }
-const METADATA_TYPES: Readonly<Record<(typeof METADATA_COLUMNS)[number], LogicalType>> = {
-  _op: TEXT,
-  _position: TEXT,
-  _source_committed_at: { kind: 'timestamp', utc: true },
-  _unchanged: TEXT,
 }

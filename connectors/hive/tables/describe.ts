@@ -27,7 +27,6 @@ type Cells = readonly [string, string | null, string | null]
 const PARTITION_COLUMNS = '# Partition Information'
 const COLUMN_HEADS = '# col_name'
 const DETAILS = /^# Detailed (Table|Partition) Information$/
-const PARTITION_DETAILS = '# Detailed Partition Information'
 
 /**
  * `rows` in the order of the server, three cells each. Throws `INTERNAL` when they are no such answer: a newer server may
@@ -143,9 +142,4 @@ function sparkProperties(text: string): readonly (readonly [string, string])[] {
     const at = each.indexOf('=')
     return at < 0 ? [each, ''] : [each.slice(0, at), each.slice(at + 1)]
   })
-}
-
-/** True when the answer describes a partition. */
-export function describesPartition(rows: readonly (readonly unknown[])[]): boolean {
-  return rows.some(([name]) => name === PARTITION_DETAILS)
 }

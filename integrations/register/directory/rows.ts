@@ -1,6 +1,6 @@
 /** Rows of lake files in the columns of the newest schema, a batch at a time. I/O through the store. */
 import { type Data, type RecordBatch, type Schema, Vector } from 'apache-arrow'
-import { fileSchema, METADATA_COLUMNS, type Position, type TableSchema } from '../../../connectors/change.ts'
+import { fileSchema, METADATA_COLUMNS, METADATA_TYPES, type Position, type TableSchema } from '../../../connectors/change.ts'
 import { columnData, valueReader } from '../../../connectors/column-values.ts'
 import { ConnectorError } from '../../../connectors/errors.ts'
 import type { LogicalType } from '../../../connectors/logical-type.ts'
@@ -22,13 +22,6 @@ export type RowsRequest = {
 
 const BATCH_ROWS = 32_768
 const TEXT: LogicalType = { kind: 'utf8', format: 'text' }
-const INSTANT: LogicalType = { kind: 'timestamp', utc: true }
-const METADATA_TYPES: Readonly<Record<(typeof METADATA_COLUMNS)[number], LogicalType>> = {
-  _op: TEXT,
-  _position: TEXT,
-  _source_committed_at: INSTANT,
-  _unchanged: TEXT,
-}
 
 /** A batch with the highest position in it. */
 export type PlacedRows = { readonly batch: RecordBatch; readonly last: Position }
