@@ -1,13 +1,10 @@
 /** Commands of the demo's story: typed as a user types them, run in this process, shown with what they say. I/O. */
 import { relative } from 'node:path'
 import pg from 'pg'
-import { loadConfiguration } from '../../config/load.ts'
 import type { ObjectStore, Warehouse } from '../../connectors/ports.ts'
-import { createEnvironment } from '../environment.ts'
 import type { Io } from '../io.ts'
-import { createOpener } from '../open.ts'
-import { createRedaction } from '../redaction.ts'
 import type { DemoPlaces } from './demo-config.ts'
+import { openDemoConfig } from './demo-opener.ts'
 
 /** `text`: everything that was said, progress included; `answer`: standard output. */
 export type Ended = { readonly code: number; readonly text: string; readonly answer: string }
@@ -70,15 +67,7 @@ const shellWord = (word: string): string => (/^[\w./:@=%+-]+$/.test(word) ? word
 export type DemoPorts = AsyncDisposable & { readonly store: ObjectStore; readonly warehouse: Warehouse }
 
 export async function openDemoPorts(places: DemoPlaces, io: Io): Promise<DemoPorts> {
-  const redaction = createRedaction()
-  const environment = createEnvironment({
-    stateDir: places.state,
-    level: 'warn',
-    redact: redaction.redact,
-    write: (line) => void io.stderr.write(line),
-  })
-  const { connections } = loadConfiguration(places.config)
-  const opener = createOpener({ root: places.config, connections, env: io.env, redaction, environment })
+  const { opener } = openDemoConfig(places, io)
   const closing = new AsyncDisposableStack()
   return {
     store: closing.use(await opener.store('lake')),

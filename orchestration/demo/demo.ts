@@ -6,18 +6,14 @@ import { readdir, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import pg from 'pg'
-import { loadConfiguration } from '../../config/load.ts'
 import type { Environment, Warehouse } from '../../connectors/ports.ts'
 import { type PostgresServer, startPostgres } from '../dev/embedded-postgres.ts'
 import { DEV_BUCKET, startDevS3 } from '../dev/s3.ts'
-import { createEnvironment } from '../environment.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { counted, durationText } from '../format/quantities.ts'
 import type { Io } from '../io.ts'
-import { createOpener } from '../open.ts'
 import { type OpenIntegration, openIntegration } from '../open-integration.ts'
 import { createProgress } from '../progress.ts'
-import { createRedaction } from '../redaction.ts'
 import { runIntegration } from '../run.ts'
 import type { ProgressEvent, RunMode, RunOptions, RunSummary, TableSummary } from '../run-types.ts'
 import { integrationNamed } from '../session.ts'
@@ -25,6 +21,7 @@ import { VERSION } from '../version.ts'
 import { type Comparison, compareTable, isEqual } from './compare.ts'
 import { DEMO_INTEGRATION, type DemoLake, type DemoPlaces, demoPlaces, emptyDemo, writeDemoConfig } from './demo-config.ts'
 import { lockDemo } from './demo-lock.ts'
+import { openDemoConfig } from './demo-opener.ts'
 import { bucketLines, nextCommands, reportLines } from './demo-report.ts'
 import { loadBook } from './load-book.ts'
 import { type BookTable, bookSize, loanBook } from './loan-book.ts'
@@ -103,16 +100,7 @@ type Setting = {
 
 /** What `portage run` would read from the configuration just written. */
 function openSetting(places: DemoPlaces, { io }: DemoOptions): Setting {
-  const configuration = loadConfiguration(places.config)
-  const redaction = createRedaction()
-  const environment = createEnvironment({
-    stateDir: places.state,
-    level: 'warn',
-    redact: redaction.redact,
-    write: (line) => void io.stderr.write(line),
-  })
-  const { connections } = configuration
-  const opener = createOpener({ root: places.config, connections, env: io.env, redaction, environment })
+  const { configuration, environment, opener } = openDemoConfig(places, io)
   const config = integrationNamed(configuration, DEMO_INTEGRATION)
   const claims = { writer: null }
   const by = `portage ${VERSION}, ${hostname()}, pid ${process.pid}`
