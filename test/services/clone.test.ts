@@ -105,8 +105,8 @@ test('the packed package runs where it is installed', async () => {
     ]),
   )
   expect(paths.filter((path) => path.endsWith('.ts') || path.startsWith('test/'))).toEqual([])
-  // Of the test support the endpoints of "portage dev up", and nothing else.
-  const shipped = /^dist\/test\/support\/(s3|snowflake)\//
+  // Of the test support the endpoints of "portage dev up" and the faults that both are armed with, and nothing else.
+  const shipped = /^dist\/test\/support\/((s3|snowflake)\/|armed-faults\.js$)/
   expect(paths.filter((path) => path.startsWith('dist/test/') && !shipped.test(path))).toEqual([])
 
   const elsewhere = join(dir, 'elsewhere')
