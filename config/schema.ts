@@ -27,7 +27,7 @@ const NAME_EXPECTED = 'expected lower-case letters, digits and _, starting with 
 const name = z.string({ error: NAME_EXPECTED }).regex(NAME, NAME_EXPECTED)
 const connection = z.string().min(1).describe('A name of config/connections.yaml.')
 
-const TABLE_PATTERN = /^!?[^.\s]+\.[^.]+$/
+const TABLE_PATTERN = /^!?[^.\s][^.]*\.[^.]+$/
 const tablePattern = z.string().regex(TABLE_PATTERN, 'expected schema.table; * stands for any characters, a leading ! excludes')
 
 const badValue = z

@@ -135,6 +135,12 @@ schedule: {cron: '*/15 * * * *', retries: 3, wait_for: {trigger: 's3://in/experi
   expect(loans?.schedule).toEqual({ cron: '*/15 * * * *', retries: 3, waitForTrigger: 's3://in/experian/{date}.trg' })
 })
 
+test('a schema whose name has a space is named as it is', () => {
+  const tables = "['public.*', 'My Schema.*', '!My Schema.old*']"
+  const integration = `name: loans\nsource: {connection: core, tables: ${tables}}\nlake: {connection: lake}\n`
+  expect(problemsOf({ 'connections.yaml': CONNECTIONS, 'integrations/loans.yaml': integration })).toEqual([])
+})
+
 test('every problem of every file is reported at once with its line', () => {
   expect(
     problemsOf({
