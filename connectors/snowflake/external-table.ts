@@ -182,10 +182,11 @@ export function lineage(of: Readonly<Record<string, string | number>>): string {
 }
 
 export function readLineage(comment: string | null): Readonly<Record<string, unknown>> | null {
-  const found = /\{"portage":1,.*\}$/s.exec(comment ?? '')?.[0]
-  if (found === undefined) return null
+  // The last one: a comment of the source, which stands before it, may hold the like.
+  const at = (comment ?? '').lastIndexOf('{"portage":1,')
+  if (at < 0) return null
   try {
-    return JSON.parse(found) as Record<string, unknown>
+    return JSON.parse((comment ?? '').slice(at)) as Record<string, unknown>
   } catch {
     return null
   }

@@ -1,6 +1,6 @@
 /**
  * From what the driver throws to `ConnectorError`s with a cure. Pure. Server codes and SQL states: Snowflake's error messages;
- * 40xxxx: the driver's own codes. The server's words may hold values: they stay in `cause`.
+ * 40xxxx: the driver's own codes. The server's words stay in `cause`; where they quote values they go no further than this file.
  */
 import { ConnectorError, type ErrorCode } from '../errors.ts'
 
@@ -61,7 +61,24 @@ const UNKNOWN_OBJECT: Meaning = {
   cure: 'Correct its name, or let an administrator grant it; "portage check" names what a registration needs',
   named: true,
 }
-const REFUSED: Meaning = { code: 'STATEMENT', problem: 'the server refused it', cure: 'Its own words follow with --verbose' }
+const REFUSED: Meaning = { code: 'STATEMENT', problem: 'the server refused it', cure: 'Correct the statement by its own words' }
+
+/** Errors about values, whose words quote them: by the server's code, in words of ours. */
+const OF_VALUES: Readonly<Record<string, string>> = {
+  100035: 'a text is no timestamp',
+  100037: 'a text is no boolean',
+  100038: 'a text is no number',
+  100039: 'a number is out of the range of its type',
+  100040: 'a text is no date',
+  100046: 'a number is out of the range of its type',
+  100051: 'division by zero',
+  100069: 'a text is no JSON',
+  100078: 'a text is longer than its column',
+  100090: 'several rows of a MERGE match the same row',
+  100096: 'a text is no timestamp',
+  100144: 'bytes are no UTF-8',
+  100171: 'a timestamp with a zone cannot be written to Parquet',
+}
 
 /** By the server's code, without leading zeros, or the driver's. */
 const BY_CODE: Readonly<Record<string, Meaning>> = {
@@ -240,10 +257,30 @@ function causes(error: unknown): readonly object[] {
 /** `subject` says what was tried: `Log-in to "myorg-account1"`, `A statement on "myorg-account1"`. */
 export function failure(subject: string, error: unknown): ConnectorError {
   if (error instanceof ConnectorError) return error
-  const { code, problem, cure, named, serverCode, sqlState } = diagnose(error)
+  const found = diagnose(error)
+  if (quotesValues(found)) return ofValue(subject, error, found)
+  const { code, problem, cure, named, serverCode, sqlState } = found
   const words = named === true && error instanceof Error ? `: ${plainWords(error.message)}` : ''
   const numbers = serverCode === null ? '' : ` (${serverCode}${sqlState === null ? '' : `, SQL state ${sqlState}`})`
   return new ConnectorError(code, `${subject}: ${problem}${words}${numbers}. ${cure}`, { cause: error })
+}
+
+/** Data exceptions, and what the server says while it reads rows. */
+const quotesValues = ({ serverCode, sqlState }: Diagnosis): boolean =>
+  /^100/.test(serverCode ?? '') || (sqlState ?? '').startsWith('22')
+
+function ofValue(subject: string, error: unknown, { serverCode, sqlState }: Diagnosis): ConnectorError {
+  const { data, stack = '' } = error as { readonly data?: { readonly queryId?: unknown }; readonly stack?: string }
+  const problem = OF_VALUES[serverCode ?? ''] ?? 'a value does not fit'
+  const query = typeof data?.queryId === 'string' ? `query ${data.queryId} in ` : ''
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line))
+  const silent = Object.assign(new Error('its words quote a value'), { code: serverCode, sqlState })
+  silent.stack = [String(silent), ...frames].join('\n')
+  return new ConnectorError(
+    'STATEMENT',
+    `${subject}: ${problem} (${serverCode}, SQL state ${sqlState}). The server's words quote it, so they stay with the server: see ${query}Snowflake's query history`,
+    { cause: silent },
+  )
 }
 
 /** Without the heading, on one line. */

@@ -2,10 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import type { LogicalType } from '../../../connectors/logical-type.ts'
 import { connectionOptions } from '../../../connectors/snowflake/driver.ts'
-import { diagnose, failure } from '../../../connectors/snowflake/failure.ts'
+import { diagnose, failure, serverCode } from '../../../connectors/snowflake/failure.ts'
 import { snowflakeOptions } from '../../../connectors/snowflake/options.ts'
 import { differingParameters, sessionParameters } from '../../../connectors/snowflake/session-parameters.ts'
 import { shownType } from '../../../connectors/snowflake/types.ts'
+import { errorText } from '../../../orchestration/error-text.ts'
 import { engineType } from '../../support/type-table.ts'
 
 const GOOD = { account: 'acme-prod', user: 'loader', password: 'p' }
@@ -100,15 +101,41 @@ describe('errors', () => {
     expect(codes(error)).toBe(expected)
   })
 
-  test('the message has subject, codes and cure, and none of the server’s words', () => {
+  test('the message has subject, codes and cure; the server’s words are its cause', () => {
     const error = failure(
       'A statement on Snowflake account "a"',
-      Object.assign(new Error("Numeric value '4711' is not recognized"), { code: '100038', sqlState: '22018' }),
+      Object.assign(new Error("SQL compilation error: unexpected 'FORM'."), { code: '001003', sqlState: '42000' }),
     )
     expect(error.message).toBe(
-      'A statement on Snowflake account "a": the server refused it (100038, SQL state 22018). Its own words follow with --verbose',
+      'A statement on Snowflake account "a": the server refused it (001003, SQL state 42000). Correct the statement by its own words',
     )
-    expect(String(error.cause)).toContain('4711')
+    expect(String(error.cause)).toContain('FORM')
+  })
+
+  test.each([
+    ['100038', '22018', "Numeric value '4711' is not recognized", 'a text is no number'],
+    [
+      '100039',
+      '22003',
+      'Number out of representable range: type FIXED (38,5), value 4711',
+      'a number is out of the range of its type',
+    ],
+    [
+      '100090',
+      '42P18',
+      'Duplicate row detected during DML action\nRow Values: [4711]',
+      'several rows of a MERGE match the same row',
+    ],
+    ['099999', '22000', 'something with 4711', 'a value does not fit'],
+  ])('words that quote a value go nowhere: %s', (code, sqlState, words, problem) => {
+    const thrown = Object.assign(new Error(words), { code, sqlState, data: { queryId: '01b-7' } })
+    const error = failure('A statement', thrown)
+    expect([error.code, error.message]).toEqual([
+      'STATEMENT',
+      `A statement: ${problem} (${code}, SQL state ${sqlState}). The server's words quote it, so they stay with the server: see query 01b-7 in Snowflake's query history`,
+    ])
+    expect(serverCode(error)).toBe(code)
+    expect(errorText(error, { stack: true })).not.toContain('4711')
   })
 })
 

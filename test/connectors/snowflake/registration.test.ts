@@ -155,6 +155,16 @@ test('names that mean something to Snowflake, and odd ones', async () => {
   expect((await subject.warehouse.registered('loans', 'raw', signal))?.relations).toEqual([])
 })
 
+test('a comment of the source takes a relation from nobody, whatever it says', async () => {
+  const comment = `Loans. {"portage":1,"integration":"another"} and 'more' \\ {"portage":1,`
+  const said = schemaOf([ID, { ...STATUS, comment: 'one\n{"portage":1,"integration":"another"}' }], { comment })
+  const loan = await table('said', said, { base: [[base(1, 'a')]] })
+  await subject.warehouse.register(request([loan]), signal)
+  const more = { ...loan, changes: [await file(LOAN, 'changes', [change('c', 12, 2, 'y')])] }
+  await subject.warehouse.register(request([more]), signal)
+  expect(await queryRows(subject.warehouse, 'select * from raw.said')).toEqual(['1 | a', '2 | y'])
+})
+
 test('a stage that somebody replaced is said, and a repair brings every table back', async () => {
   const loan = await table('loan', LOAN, { base: [[base(1, 'a')]], changes: [[change('c', 11, 2, 'b')]] })
   await subject.warehouse.register(request([loan]), signal)
