@@ -1,5 +1,5 @@
 /** Rows of pgoutput messages → change batches of one table and one schema. */
-import type { Data, Field } from 'apache-arrow'
+import type { Field } from 'apache-arrow'
 import type { BufferPool } from '../../buffer-pool.ts'
 import {
   MAX_BATCH_ROWS,
@@ -15,14 +15,15 @@ import { ColumnBuffer } from '../../column-buffer.ts'
 import { ConnectorError } from '../../errors.ts'
 import { badReason } from './bad-value.ts'
 import { dictionaryData, rowBatch } from './batch-assembly.ts'
-import { type Bytes, bytesOf } from './bytes.ts'
-import type { ChangeRow, PendingRow } from './change-row.ts'
+import { type ChangeRow, type PendingRow, removalsOf } from './change-row.ts'
 import type { ColumnPlan } from './column-plan.ts'
 import { decodeBinary, decodeText } from './decode-value.ts'
+import { decodeLate, type LateValue, mayNotFit, rewriteColumn, settledCell } from './late-values.ts'
 import { POSITION_BYTES } from './position.ts'
 import { absorb } from './row-policy.ts'
+import { keyIndices, keyTexts, rejectedRow } from './row-texts.ts'
 import { ToastLedger } from './toast-ledger.ts'
-import { rowPosition, type TransactionStamp } from './transaction-stamp.ts'
+import { rowPosition, type TransactionStamp, writePosition } from './transaction-stamp.ts'
 import { type Cell, COLUMN_KIND, cellOf, type Tuple } from './tuple.ts'
 import { isUnderstood } from './understood.ts'
 
@@ -74,7 +75,6 @@ export function createChangeBatchBuilder(options: ChangeBatchOptions): ChangeBat
 
 const OP_NAMES = Object.values(OPS)
 const OP_INDEX: ReadonlyMap<Op, number> = new Map(OP_NAMES.map((op, i) => [op, i]))
-const HEX = Buffer.from('0123456789abcdef', 'latin1')
 
 class TableBatchBuilder implements ChangeBatchBuilder {
   readonly table: SourceTable
@@ -93,6 +93,8 @@ class TableBatchBuilder implements ChangeBatchBuilder {
   /** Columns that no tuple column feeds. */
   readonly #unfed: readonly number[]
   readonly #toast: ToastLedger
+  /** Rows with a missing value that may turn out not to fit, as they would be put aside. */
+  readonly #unproven = new Map<number, Omit<Reject, 'column' | 'reason'>>()
   /** Rows that fit into every column. */
   #capacity = 0
   #date = ''
@@ -150,20 +152,28 @@ class TableBatchBuilder implements ChangeBatchBuilder {
 
   /**
    * Takes the row back. A deletion needs its key alone, so nothing of it is lost; a rejected update becomes the deletion of
-   * its key, or the table would go on showing the version before it.
+   * its old row, or else of its key, or the table would go on showing the version before it.
    */
   #putAside(change: ChangeRow, tuple: Tuple, failed: Failed): boolean {
-    for (const column of this.#columns) column.undo(this.rows)
-    this.#toast.forget(this.rows)
+    this.#undo()
     const keyless = this.#isKey.every((isKey) => !isKey) || (this.#isKey[failed.index] as boolean)
     if (keyless || change.op !== 'd') this.#reject(change, tuple, failed)
     if (keyless || change.op === 'c') return false
-    const removal: ChangeRow = { ...change, op: 'd', keyOnly: true }
-    if (this.#values(this.rows, removal, tuple) !== null) {
-      throw new ConnectorError('INTERNAL', `The key of a rejected row of "${this.table.table}" cannot be carried`)
+    for (const removal of removalsOf(change)) {
+      if (this.#values(this.rows, removal, removal.tuple ?? tuple) === null) {
+        this.#add(this.rows, removal)
+        return change.op === 'd'
+      }
+      this.#undo()
     }
-    this.#add(this.rows, removal)
-    return change.op === 'd'
+    throw new ConnectorError('INTERNAL', `The key of a rejected row of "${this.table.table}" cannot be carried`)
+  }
+
+  /** Takes back what was written of the row that is being appended. */
+  #undo(): void {
+    for (const column of this.#columns) column.undo(this.rows)
+    this.#toast.forget(this.rows)
+    this.#unproven.delete(this.rows)
   }
 
   pending(): readonly PendingRow[] {
@@ -183,8 +193,9 @@ class TableBatchBuilder implements ChangeBatchBuilder {
     this.pending()
     const { pool } = this.#options
     const buffers: ArrayBuffer[] = []
+    const removed = this.#rejectUnfit()
     const unchanged = this.#unchangedNames()
-    const columns = this.#columns.map((column, i) => this.#withToast(column, i, buffers))
+    const columns = this.#columns.map((column, i) => this.#complete(column, i, removed).detach(rows, buffers))
     const metadata = [
       dictionaryData(this.#op.detach(rows, buffers), this.#schema.fields[0] as Field, OP_NAMES),
       this.#position.detach(rows, buffers),
@@ -203,16 +214,18 @@ class TableBatchBuilder implements ChangeBatchBuilder {
       first: this.#first,
       last: rowPosition(this.#lastStamp?.positionPrefix ?? '', this.#lastOrdinal),
     })
-    this.#toast.clear()
-    this.rows = 0
-    this.bytes = 0
-    this.#capacity = 0
+    this.#clear()
     return batch
   }
 
   abandon(): void {
     for (const column of [this.#op, this.#position, this.#committedAt, this.#unchanged, ...this.#columns]) column.release()
+    this.#clear()
+  }
+
+  #clear(): void {
     this.#toast.clear()
+    this.#unproven.clear()
     this.rows = 0
     this.bytes = 0
     this.#capacity = 0
@@ -252,7 +265,8 @@ class TableBatchBuilder implements ChangeBatchBuilder {
       if (index >= 0) {
         if (kind === COLUMN_KIND.unchanged && (change.keyOnly !== true || (this.#isKey[index] as boolean))) {
           missing = true
-          this.#unchangedCell(row, index, i, change)
+          const code = this.#unchangedCell(row, index, i, change, tuple)
+          if (code !== 0) return { index, code }
         } else if (!hasValue || (change.keyOnly === true && !(this.#isKey[index] as boolean))) {
           ;(this.#columns[index] as ColumnBuffer).setNull(row)
         } else {
@@ -260,7 +274,7 @@ class TableBatchBuilder implements ChangeBatchBuilder {
           const column = this.#columns[index] as ColumnBuffer
           if (!isUnderstood(plan, kind)) {
             column.setNull(row)
-            this.#toast.miss(row, index, () => this.#keyTexts(change))
+            this.#toast.miss(row, index, () => keyTexts(this.#options, tuple))
             at += length
             continue
           }
@@ -277,76 +291,74 @@ class TableBatchBuilder implements ChangeBatchBuilder {
     return null
   }
 
-  /** A TOAST value that the new row does not repeat: from the old row if it is whole, else pending. */
-  #unchangedCell(row: number, index: number, position: number, change: ChangeRow): void {
+  /** A TOAST value that the new row does not repeat: from the old row if it is whole, else pending. 0, or why it does not fit. */
+  #unchangedCell(row: number, index: number, position: number, change: ChangeRow, tuple: Tuple): number {
     const column = this.#columns[index] as ColumnBuffer
+    const plan = this.#plans[index] as ColumnPlan
     const old = change.oldFull ?? ((this.#isKey[index] as boolean) ? change.oldKey : null) ?? null
     const place: Cell | null = old === null ? null : cellOf(old, position)
-    if (old === null || place === null || !isUnderstood(this.#plans[index] as ColumnPlan, place.kind)) {
+    if (old === null || place === null || !isUnderstood(plan, place.kind)) {
       column.setNull(row)
-      this.#toast.miss(row, index, () => this.#keyTexts(change))
+      this.#toast.miss(row, index, () => keyTexts(this.#options, tuple))
+      if (mayNotFit(plan)) this.#unproven.set(row, rejectedRow(this.#options, change, tuple))
     } else if (place.kind === COLUMN_KIND.null) column.setNull(row)
     else {
       const format = place.kind === COLUMN_KIND.binary ? 'binary' : 'text'
-      this.#cell(index, column, row, { bytes: old.bytes, at: place.at, length: place.length, format })
+      return this.#cell(index, column, row, { bytes: old.bytes, at: place.at, length: place.length, format })
     }
+    return 0
   }
 
-  /** A value that does not come from the row's own tuple. Where its row would be rejected it becomes NULL: the rest of the row is good. */
-  #cell(index: number, column: ColumnBuffer, row: number, value: LateValue): void {
+  /** 0, or why the row is to be rejected. */
+  #cell(index: number, column: ColumnBuffer, row: number, value: LateValue): number {
     const plan = this.#plans[index] as ColumnPlan
-    const decode = value.format === 'binary' ? decodeBinary : decodeText
-    const code = decode(plan.codec, column, row, value.bytes, value.at, value.length)
-    if (code === 0 || absorb(this.table, plan, column, row, code)) return
-    column.setNull(row)
+    const code = decodeLate(plan, column, row, value)
+    return code === 0 || absorb(this.table, plan, column, row, code) ? 0 : code
   }
 
-  #keyTexts(change: ChangeRow): readonly (string | null)[] {
-    const { tuple } = change
-    if (tuple === null) return []
-    return keyIndices(this.table).map((index) => this.#cellText(tuple, this.#options.mapping.indexOf(index), index))
+  /** Rows that are rejected for a value that was found by now: of each the deletion of its key stays. */
+  #rejectUnfit(): ReadonlySet<number> {
+    const rejected = new Set<number>()
+    for (const [row, reject] of this.#unproven) {
+      const failed = this.#plans
+        .keys()
+        .map((index) => this.#unfit(row, index))
+        .find((each) => each !== null)
+      if (failed === undefined) continue
+      const { name } = (this.#plans[failed.index] as ColumnPlan).column
+      const texts = { ...reject.row, [name]: failed.text }
+      this.#options.onReject({ ...reject, column: name, reason: badReason(failed.code), row: texts })
+      this.#op.int32[row] = OP_INDEX.get('d') as number
+      this.#toast.settle(row)
+      rejected.add(row)
+    }
+    return rejected
   }
 
-  #cellText(tuple: Tuple, position: number, index: number): string | null {
-    const place = position < 0 ? null : cellOf(tuple, position)
-    if (place === null || place.kind === COLUMN_KIND.null || place.kind === COLUMN_KIND.unchanged) return null
-    const show = this.#plans[index]?.codec.show ?? null
-    const { bytes } = tuple
-    if (place.kind === COLUMN_KIND.binary && show !== null) return show(bytes, place.at, place.length)
-    return bytes.buffer.toString('utf8', place.at, place.at + place.length)
+  #unfit(row: number, index: number): (Failed & { readonly text: string }) | null {
+    const found = mayNotFit(this.#plans[index] as ColumnPlan) ? this.#toast.found(index) : null
+    const value = found === null ? null : settledCell(found, row).value
+    if (!value) return null
+    const trial = (this.#columns[index] as ColumnBuffer).blank()
+    trial.reserve(1)
+    const code = this.#cell(index, trial, 0, value)
+    trial.release()
+    return code === 0 ? null : { index, code, text: value.bytes.buffer.toString('utf8') }
   }
 
-  #reject(change: ChangeRow, tuple: Tuple, { index: failed, code }: Failed): void {
-    const { onReject, mapping } = this.#options
-    const row: Record<string, string | null> = {}
-    this.#plans.forEach(({ column }, index) => {
-      row[column.name] = this.#cellText(tuple, mapping.indexOf(index), index)
-    })
-    onReject({
-      table: this.table.table,
-      column: this.#plans[failed]?.column.name ?? '',
-      position: rowPosition(change.stamp.positionPrefix, change.ordinal),
-      reason: badReason(code),
-      row,
-    })
+  #reject(change: ChangeRow, tuple: Tuple, { index, code }: Failed): void {
+    const column = this.#plans[index]?.column.name ?? ''
+    this.#options.onReject({ ...rejectedRow(this.#options, change, tuple), column, reason: badReason(code) })
   }
 
   #metadata(row: number, { op, stamp, ordinal }: ChangeRow): void {
     this.#op.int32[row] = OP_INDEX.get(op) as number
     this.#committedAt.int64[row] = stamp.committedAtUs
     this.#unchanged.setNull(row)
-    const column = this.#position
-    column.reserveData(POSITION_BYTES)
-    const { data } = column
-    const { prefix } = stamp
-    let at = column.end
-    for (let i = 0; i < prefix.length; i++) data[at++] = prefix[i] as number
-    for (let shift = 28; shift >= 0; shift -= 4) data[at++] = HEX[(ordinal >>> shift) & 15] as number
-    column.end = at
-    column.offsets[row + 1] = at
+    writePosition(this.#position, row, stamp, ordinal)
     if (row === 0) {
       this.#date = stamp.date
-      this.#first = data.toString('latin1', 0, at) as Position
+      this.#first = rowPosition(stamp.positionPrefix, ordinal)
     }
     this.#lastStamp = stamp
     this.#lastOrdinal = ordinal
@@ -365,32 +377,23 @@ class TableBatchBuilder implements ChangeBatchBuilder {
     return [...dictionary.keys()]
   }
 
-  /** The column, written anew when values for its middle were found later. */
-  #withToast(column: ColumnBuffer, index: number, buffers: ArrayBuffer[]): Data {
+  /** The column, written anew when values for its middle were found later or rows of it were `removed`. */
+  #complete(column: ColumnBuffer, index: number, removed: ReadonlySet<number>): ColumnBuffer {
+    const emptied = this.#isKey[index] ? NO_ROWS : removed
     const found = this.#toast.found(index)
-    if (found === null) return column.detach(this.rows, buffers)
-    const target = column.blank()
-    target.reserve(this.rows)
-    for (let row = 0; row < this.rows; row++) {
-      let from = row
-      let cell = found.get(row)
-      while (cell !== undefined && cell !== null && 'row' in cell) {
-        from = cell.row
-        cell = found.get(from)
-      }
-      if (cell === null) target.setNull(row)
-      else if (cell === undefined) target.copyCell(row, column, from)
-      else this.#cell(index, target, row, { bytes: bytesOf(cell.bytes), at: 0, length: cell.bytes.length, format: cell.format })
-    }
-    column.release()
-    return target.detach(this.rows, buffers)
+    if (found === null && emptied.size === 0) return column
+    return rewriteColumn(column, this.rows, {
+      found: found ?? new Map(),
+      emptied,
+      put: (target, row, value) => {
+        if (this.#cell(index, target, row, value) !== 0)
+          throw new ConnectorError('INTERNAL', `A value of "${this.table.table}" that does not fit was not noticed`)
+      },
+    })
   }
 }
 
+const NO_ROWS: ReadonlySet<number> = new Set()
+
 /** Index of a column, and why its value cannot be held (`BAD`). */
 type Failed = { readonly index: number; readonly code: number }
-
-type LateValue = { readonly bytes: Bytes; readonly at: number; readonly length: number; readonly format: 'text' | 'binary' }
-
-const keyIndices = (table: SourceTable): readonly number[] =>
-  table.key.map((id) => table.columns.findIndex((column) => column.id === id))

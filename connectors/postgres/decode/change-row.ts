@@ -28,3 +28,13 @@ export type PendingRow = {
   /** Text form of the key columns, in the order of `table.key`; empty for a bag. Input for a keyed re-select. */
   readonly key: readonly (string | null)[]
 }
+
+/**
+ * What may stand for a row that is rejected, the best first: the deletion of its old row as a whole, where that is known (a row filter
+ * must see what it was), or of its key.
+ */
+export function removalsOf(change: ChangeRow): readonly ChangeRow[] {
+  const { op, stamp, ordinal, oldFull = null, moved } = change
+  const byKey: ChangeRow = { ...change, op: 'd', keyOnly: true }
+  return op === 'u' && moved !== true && oldFull !== null ? [{ op: 'd', stamp, ordinal, tuple: oldFull }, byKey] : [byKey]
+}

@@ -39,6 +39,11 @@ export class ToastLedger {
     this.#barriers.add(row)
   }
 
+  /** Nothing is missing in the row any more. */
+  settle(row: number): void {
+    this.#missing.delete(row)
+  }
+
   fill(row: number, column: number, cell: FoundCell): void {
     this.#missing.get(row)?.columns.delete(column)
     if (this.#missing.get(row)?.columns.size === 0) this.#missing.delete(row)

@@ -178,6 +178,19 @@ test('a row filter carries exactly the rows that Postgres selects, whatever is i
   expect((await rows(job, 'select count(*)::varchar as n from job.loan'))[0]?.n).toBe(expected?.n)
 })
 
+test('a rejected update takes the row away that a filter carried, also where whole old rows are logged', async () => {
+  await using job = await openPolicyJob(`on_bad_value: reject\ntables:\n  public.loan: {where: "status = 'paid'"}\n`)
+  const { db } = job
+  await db.query('create table public.loan (id int primary key, status text, amount numeric(8,2))')
+  await db.query('alter table public.loan replica identity full')
+  await db.query(`insert into public.loan values (1, 'paid', 1), (2, 'paid', 2), (3, 'open', 3)`)
+  expect(await job.run('run', '--until-current')).toMatchObject({ code: 0 })
+  await db.query(`update public.loan set amount = 'NaN' where id in (1, 3)`)
+  expect(await job.run('run', '--until-current')).toMatchObject({ code: 0 })
+  expect(await rows(job, 'select id, amount from job.loan')).toEqual([{ id: 2, amount: '2.00' }])
+  expect(await rows(job, `select id, _op from job.loan_changes where _op <> 'r'`)).toEqual([{ id: 1, _op: 'd' }])
+})
+
 test('rules that cannot be carried out are told all at once by check and stop a run before anything is written', async () => {
   await using job = await openPolicyJob(`columns:
   public.client.id: {mask: {fixed: x}}

@@ -229,6 +229,72 @@ test('a rejected update leaves the removal of its key and nothing else; later ro
   ])
 })
 
+/** A numeric that PostgreSQL keeps out of line and that no decimal holds. */
+const ENDLESS = `(select ('1' || string_agg(lpad((i * 7919 % 10000)::text, 4, '0'), ''))::numeric from generate_series(1, 1500) i)`
+
+test('an unchanged value that turns out not to fit rejects its row: the key goes, what the row holds besides is handed on', async () => {
+  await database.query('create table unfit (id int primary key, n int, amount numeric, long text)')
+  await database.query('alter table unfit alter amount set storage external')
+  await database.query(`insert into unfit values (1, 0, ${ENDLESS}, ${LONG}), (2, 0, 2, ${LONG})`)
+  await changesOf(database.client, 'changes', true)
+  await database.query('update unfit set n = 1, long = reverse(long) where id = 1')
+  await database.query('update unfit set n = 2 where id = 1')
+  await database.query('update unfit set n = 2 where id = 2')
+  const rejects: Reject[] = []
+  const options = { amount: { type: { kind: 'decimal', precision: 18, scale: 2 } } } as const
+  const builder = builderOf(await planTable(database.client, 'unfit', { onBadValue: 'reject', options }), rejects)
+  feed(builder, await changesOf(database.client, 'changes', true))
+  expect(builder.pending().map(({ row, columns }) => [row, columns])).toEqual([
+    [0, [2]],
+    [1, [2]],
+    [2, [3]],
+  ])
+  const [{ amount } = { amount: '' }] = await database.query<{ amount: string }>('select amount::text from unfit where id = 1')
+  for (const row of [0, 1]) builder.fill(row, 2, Buffer.from(amount), 'text')
+  builder.fill(2, 3, Buffer.from('found'), 'text')
+  const { rows, values } = metadata(builder)
+  expect(values.map(({ id, n, amount: sum, long }, row) => [rows[row]?._op, id, n, sum, long])).toEqual([
+    ['d', '1', null, null, null],
+    ['d', '1', null, null, null],
+    ['u', '2', '2', '2.00', 'found'],
+  ])
+  expect(rows.map(({ _unchanged }) => _unchanged)).toEqual([null, null, null])
+  expect(rejects.map(({ column, reason, position, row }) => [column, reason, position, row.id, row.n, row.amount])).toEqual(
+    ['1', '2'].map((n, row) => ['amount', 'a number with more digits than its precision', rows[row]?._position, '1', n, amount]),
+  )
+})
+
+test('with whole old rows an unchanged value that does not fit rejects its row, and the removal is a whole old row', async () => {
+  for (const key of ['primary key', '']) {
+    await database.query(`create table unfit_full (id int ${key}, n int, amount numeric)`)
+    await database.query('alter table unfit_full replica identity full, alter amount set storage external')
+    await database.query(`insert into unfit_full values (1, 0, ${ENDLESS}), (2, 0, 2)`)
+    await database.query('update unfit_full set n = 1 where id = 1')
+    await database.query(`update unfit_full set n = 5, amount = 'NaN' where id = 2`)
+    const rejects: Reject[] = []
+    const options = { amount: { type: { kind: 'decimal', precision: 18, scale: 2 } } } as const
+    const builder = builderOf(await planTable(database.client, 'unfit_full', { onBadValue: 'reject', options }), rejects)
+    feed(builder, await changesOf(database.client, 'changes', true))
+    expect(builder.pending()).toEqual([])
+    const { rows, values } = metadata(builder)
+    expect(values.map(({ id, n, amount }, row) => [rows[row]?._op, id, n, amount])).toEqual(
+      key === ''
+        ? [['c', '2', '0', '2.00']]
+        : [
+            ['c', '2', '0', '2.00'],
+            ['d', '1', null, null],
+            ['d', '2', '0', '2.00'],
+          ],
+    )
+    expect(rejects.map(({ column, row }) => [column, row.id, row.n])).toEqual([
+      ['amount', '1', '0'],
+      ['amount', '1', '1'],
+      ['amount', '2', '5'],
+    ])
+    await database.query('drop table unfit_full')
+  }
+})
+
 test('a batch holds one UTC date and the builder starts anew after each', async () => {
   await database.query('create table dated (id int primary key)')
   await database.query('insert into dated values (1)')
