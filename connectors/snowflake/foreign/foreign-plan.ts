@@ -39,7 +39,7 @@ export type LinkedTable = {
 
 export type LinkPlan = {
   readonly statements: readonly string[]
-  /** Run as one transaction, new files before old ones are taken away. Part of `statements`, in their place. */
+  /** The last of `statements`, run as one transaction. New files come before old ones are taken away. */
   readonly transaction: readonly string[]
   /** Files that were not shown before, by their path below the stage, with the rows of their footers. */
   readonly added: ReadonlyMap<string, number>
@@ -89,11 +89,10 @@ export function linkPlan(table: ForeignTable, { name, stage, format, replace }: 
       ? [...(shown === null ? [] : [dropSql(name)]), createSql(shape, JSON.stringify(note))]
       : columnStatements(shape, note, kept)
   const wanted = placesOf(table, stage.url)
-  const { statements, added, removed } =
+  const { before, transaction, added, removed } =
     shape.partitionColumns.length === 0 ? fileStatements(name, wanted, kept) : partitionStatements(shape, wanted, kept)
   const files = new Map(wanted.flatMap((place) => place.files.map(({ path, rows }) => [path, rows] as const)))
-  const unpartitioned = shape.partitionColumns.length === 0
-  return { statements: [...begin, ...statements], transaction: unpartitioned ? statements : [], added, removed, note, files }
+  return { statements: [...begin, ...before, ...transaction], transaction, added, removed, note, files }
 }
 
 /** Comments have room for a hash. */
@@ -151,7 +150,7 @@ function below({ subject }: ForeignTable, url: string, path: string): string {
   )
 }
 
-type Difference = Pick<LinkPlan, 'statements' | 'added' | 'removed'>
+type Difference = Pick<LinkPlan, 'transaction' | 'added' | 'removed'> & { readonly before: readonly string[] }
 
 function fileStatements(name: ExternalTableName, wanted: readonly Place[], shown: LinkedTable | null): Difference {
   const present = new Map(shown?.files.map(({ path, size }) => [path, size]))
@@ -165,14 +164,17 @@ function fileStatements(name: ExternalTableName, wanted: readonly Place[], shown
     'ADD',
     added.map(({ path }) => path),
   )
-  const statements = [...add, ...filesSql(name, 'REMOVE', removed)]
-  return { statements, added: new Map(added.map(({ path, rows }) => [path, rows])), removed }
+  const transaction = [...add, ...filesSql(name, 'REMOVE', removed)]
+  return { before: [], transaction, added: new Map(added.map(({ path, rows }) => [path, rows])), removed }
 }
 
 /** Hive's UNION ALL writes below a partition's directory. */
 const UNION_DIRECTORY = /HIVE_UNION_SUBDIR_\d+\/$/
 
-/** A partition is added with the files that its directory holds; it is taken away and added again when they are others. */
+/**
+ * A partition is added with the files that its directory holds. Adding one that is there already registers what is new in it and takes
+ * nothing away (snowflake-hive-metastore-connector, `AlterPartition`); only one that lost files is taken away first.
+ */
 function partitionStatements(shape: ExternalTableShape, wanted: readonly Place[], shown: LinkedTable | null): Difference {
   const present = shown?.files ?? []
   const at = (location: string) => present.filter(({ path }) => path.startsWith(location))
@@ -186,17 +188,15 @@ function partitionStatements(shape: ExternalTableShape, wanted: readonly Place[]
   const known = (path: string): boolean => kept.some(({ location }) => path.startsWith(location))
   const stray = present.filter(({ path }) => !known(path)).map(({ path }) => path)
   const gone = [...new Set(stray.map((path) => path.slice(0, path.lastIndexOf('/') + 1).replace(UNION_DIRECTORY, '')))]
-  const replaced = changed.filter(({ location }) => at(location).length > 0)
-  const statements = [
-    ...gone.map((location) => dropPartitionSql(shape.name, location)),
-    ...changed.flatMap(({ values, location }) => [
-      ...(replaced.some((place) => place.location === location) ? [dropPartitionSql(shape.name, location)] : []),
-      addPartitionSql(shape, values, location),
-    ]),
-  ]
   const wantedPaths = new Set(kept.flatMap(({ files }) => files.map(({ path }) => path)))
+  const loses = ({ location }: Place): boolean => at(location).some(({ path }) => !wantedPaths.has(path))
+  const add = ({ values, location }: Place): string => addPartitionSql(shape, values, location)
   return {
-    statements,
+    before: [
+      ...changed.filter((place) => !loses(place)).map(add),
+      ...gone.map((location) => dropPartitionSql(shape.name, location)),
+    ],
+    transaction: changed.filter(loses).flatMap((place) => [dropPartitionSql(shape.name, place.location), add(place)]),
     added: new Map(changed.flatMap(({ files }) => files.map(({ path, rows }) => [path, rows] as const))),
     removed: present.map(({ path }) => path).filter((path) => !wantedPaths.has(path)),
   }

@@ -55,7 +55,7 @@ export async function linkTable(
     filesRemoved: plan.removed.length,
   }
   if (dryRun) return outcome
-  await ran(context, [...set(true), ...plan.statements.filter((sql) => !plan.transaction.includes(sql))])
+  await ran(context, [...set(true), ...plan.statements.slice(0, plan.statements.length - plan.transaction.length)])
   await inTransaction(context, plan.transaction)
   // A run that ended before its proof leaves files that nobody has counted.
   const proven = before !== null && before.note?.proven === filesHash(before.files)
