@@ -30,7 +30,10 @@ export function openBucket(client: S3Client, options: S3Options, environment: Bu
     name: bucketName(options),
     keyIn: (key) => root + key,
     keyOf: (inBucket) => (inBucket.startsWith(root) ? inBucket.slice(root.length) : null),
-    attempted: (action, subject) => ({ action, subject, place, bucket: options.bucket, prefix: options.prefix }),
+    attempted: (action, subject) => ({
+      ...{ action, subject, place },
+      ...{ bucket: options.bucket, prefix: options.prefix, profile: options.profile },
+    }),
   }
 }
 

@@ -79,14 +79,16 @@ function assumed(
         ...(found?.Expiration === undefined ? {} : { expiration: found.Expiration }),
       }
     } catch (error) {
-      throw passing(error) ? error : Object.assign(new Error('the role was refused', { cause: error }), { name: ROLE_REFUSED })
+      throw refused(error) ? Object.assign(new Error('the role was refused', { cause: error }), { name: ROLE_REFUSED }) : error
     } finally {
       client.destroy()
     }
   }
 }
 
-/** Whether asking the token service again may help. */
-function passing(error: unknown): boolean {
-  return diagnose(error, { action: 'sts:AssumeRole', subject: '', bucket: '', prefix: undefined, place: 'AWS STS' }).transient
+/** Whether the token service knows who asks and does not give the role; other failures speak for themselves. */
+function refused(error: unknown): boolean {
+  const attempted = { action: 'sts:AssumeRole', subject: '', bucket: '', prefix: undefined, place: 'AWS STS' }
+  const { code } = diagnose(error, attempted)
+  return code === 'PRIVILEGE' || code === 'STORE'
 }

@@ -9,6 +9,8 @@ export type Attempted = {
   readonly subject: string
   readonly bucket: string
   readonly prefix: string | undefined
+  /** Section of the AWS files that credentials are to come from. */
+  readonly profile?: string | undefined
   /** Host of the store as messages may name it. */
   readonly place: string
 }
@@ -113,7 +115,10 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   CredentialsProviderError: {
     code: 'AUTHENTICATION',
     problem: 'no credentials were found',
-    cure: `Set access_key_id and secret_access_key or profile in ${CONNECTION_FILE}, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
+    cure: ({ profile }) =>
+      profile === undefined
+        ? `Set access_key_id and secret_access_key or profile in ${CONNECTION_FILE}, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`
+        : `Give profile "${profile}" keys in ~/.aws/credentials (or the file that AWS_SHARED_CREDENTIALS_FILE names), or correct profile in ${CONNECTION_FILE}`,
   },
   [ROLE_REFUSED]: {
     code: 'PRIVILEGE',

@@ -23,7 +23,8 @@ export async function* listObjects(
       if (isBefore(inBucket, last)) throw unordered(bucket, prefix)
       last = inBucket
       // Consoles make "directories": empty objects that end in a slash.
-      if (key === null || key === '' || key.endsWith('/') || RESERVED.test(key) || key <= after) continue
+      if (key === null || key === '' || key.endsWith('/') || RESERVED.test(key)) continue
+      if (after !== '' && Buffer.compare(Buffer.from(key), Buffer.from(after)) <= 0) continue
       yield { key, size: size ?? 0, modified: modified ?? new Date(0) }
     }
     token = page.IsTruncated === true ? page.NextContinuationToken : undefined
