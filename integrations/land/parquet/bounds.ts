@@ -108,6 +108,31 @@ function compareFixed(view: DataView, a: number, b: number): number {
   return 0
 }
 
+/** As many bytes as `width`, two's complement, big-endian. */
+export const boundsOfNarrowFixedDecimal =
+  (width: number): BoundsOf =>
+  (page, count) => {
+    if (count === 0) return NONE
+    const { view, bytes, base } = page
+    const compare = (a: number, b: number): number => {
+      let difference = view.getInt8(a) - view.getInt8(b)
+      for (let i = 1; i < width && difference === 0; i++) difference = (bytes[a + i] as number) - (bytes[b + i] as number)
+      return difference
+    }
+    let min = base
+    let max = base
+    for (let at = base + width; at < base + count * width; at += width) {
+      if (compare(at, min) < 0) min = at
+      else if (compare(at, max) > 0) max = at
+    }
+    const value = (at: number): bigint => {
+      let sum = BigInt(view.getInt8(at))
+      for (let i = 1; i < width; i++) sum = (sum << 8n) | BigInt(bytes[at + i] as number)
+      return sum
+    }
+    return exact(value(min), value(max))
+  }
+
 /** One bit per value, packed from the page's base; `false` before `true`. */
 export function boundsOfBoolean(page: GrowingBytes, count: number): Bounds {
   if (count === 0) return NONE

@@ -15,7 +15,7 @@ import { OpenPage } from './open-page.ts'
 import { dataPageHeader, dictionaryPageHeader } from './page-header.ts'
 import type { IndexedPage } from './page-index.ts'
 import type { PageLimits, PageScratch } from './page-scratch.ts'
-import { decimalOverflow, type PhysicalCodec } from './physical-codec.ts'
+import { decimalOverflow, earlyInt96, type PhysicalCodec } from './physical-codec.ts'
 import type { ColumnSchema } from './schema-element.ts'
 import { truncateBounds } from './truncate.ts'
 
@@ -220,6 +220,7 @@ export class ColumnWriter {
     const { logical, name, nullable } = this.schema
     const fits = column.values.form === 'null' || this.codec.append(this.#page.plain, column, from, to, this.#page.values)
     if (!fits && logical.kind === 'decimal') throw decimalOverflow(name, logical.precision, logical.scale)
+    if (!fits) throw earlyInt96(name)
     if (this.#page.addLevels(column, from, to) !== to - from && !nullable) throw this.#unexpectedNull()
   }
 

@@ -112,10 +112,10 @@ export class ChunkDictionary {
     return true
   }
 
-  /** Numbers of FIXED_LEN_BYTE_ARRAY(16) values. */
-  indexFixed(page: GrowingBytes, count: number, indices: Uint16Array): boolean {
+  /** Numbers of values of `width` bytes each. */
+  indexFixed(page: GrowingBytes, count: number, indices: Uint16Array, width: number): boolean {
     for (let i = 0; i < count; i++) {
-      const entry = this.#entryOf(page, page.base + i * 16, 16)
+      const entry = this.#entryOf(page, page.base + i * width, width)
       if (entry < 0) return false
       indices[i] = entry
     }

@@ -6,6 +6,8 @@ export const Type = {
   BOOLEAN: 0,
   INT32: 1,
   INT64: 2,
+  /** Deprecated by the format; written for Hive 3, which knows no other timestamp. */
+  INT96: 3,
   FLOAT: 4,
   DOUBLE: 5,
   BYTE_ARRAY: 6,

@@ -21,7 +21,8 @@ const EMPTY = new Uint8Array(0)
  */
 export function columnIndex(pages: readonly IndexedPage[], codec: PhysicalCodec, floating: boolean): Uint8Array | null {
   const nullPages = pages.map((page) => page.nulls === page.rows)
-  if (pages.some(({ bounds }, i) => bounds.nans > 0 || (nullPages[i] === false && bounds.range === null))) return null
+  if (pages.some(({ bounds }, i) => bounds.nans > 0 || (nullPages[i] === false && bounds.range === null) || bounds.unknown))
+    return null
   const bytes = (which: 'min' | 'max') =>
     pages.map(({ bounds }) => (bounds.range === null ? EMPTY : codec.boundBytes(bounds.range[which], which)))
   const thrift = new ThriftWriter()

@@ -11,10 +11,13 @@ import {
   boundsOfFloat,
   boundsOfInt32,
   boundsOfInt64,
+  boundsOfNarrowFixedDecimal,
 } from './bounds.ts'
 import type { ChunkDictionary } from './dictionary.ts'
+import { appendNarrowFixedDecimal, fixedDecimalBytes } from './fixed-decimal.ts'
 import { Type } from './format.ts'
 import type { GrowingBytes } from './growing-bytes.ts'
+import { appendInt96, INT96_BYTES } from './int96.ts'
 import {
   type AppendValues,
   appendBooleans,
@@ -24,6 +27,7 @@ import {
   appendInt64,
   appendNarrowDecimal,
 } from './plain-values.ts'
+import type { PhysicalType } from './profile.ts'
 
 export type PhysicalCodec = {
   /** Bytes per value; 0 when it varies. BOOLEAN counts as one byte: its pages end by rows long before by bytes. */
@@ -74,6 +78,14 @@ const CODECS: Readonly<Record<Type, PhysicalCodec>> = {
   },
   [Type.INT32]: INT32,
   [Type.INT64]: INT64,
+  [Type.INT96]: {
+    width: INT96_BYTES,
+    append: appendInt96,
+    // "The sort order of INT96 is undefined" (ColumnOrder): neither statistics nor a column index.
+    bounds: () => ({ range: null, nans: 0, unknown: true }),
+    index: (dictionary, page, count, indices) => dictionary.indexFixed(page, count, indices, INT96_BYTES),
+    boundBytes: () => new Uint8Array(0),
+  },
   [Type.FLOAT]: {
     width: 4,
     append: appendInt32,
@@ -99,7 +111,7 @@ const CODECS: Readonly<Record<Type, PhysicalCodec>> = {
     width: 16,
     append: appendFixedDecimal,
     bounds: boundsOfFixedDecimal,
-    index: (dictionary, page, count, indices) => dictionary.indexFixed(page, count, indices),
+    index: (dictionary, page, count, indices) => dictionary.indexFixed(page, count, indices, 16),
     boundBytes: (bound) =>
       bytesOf(16, (view) => {
         view.setBigInt64(0, BigInt(bound as bigint) >> 64n)
@@ -108,12 +120,21 @@ const CODECS: Readonly<Record<Type, PhysicalCodec>> = {
   },
 }
 
-/** The codec of a physical type that holds values of a logical type. */
-export function physicalCodec(type: Type, logical: LogicalType): PhysicalCodec {
-  if (logical.kind !== 'decimal' || type === Type.FIXED_LEN_BYTE_ARRAY) return CODECS[type]
+/** The codec of a physical type that holds values of a logical type: chosen once per column. */
+export function physicalCodec({ type, typeLength }: PhysicalType, logical: LogicalType): PhysicalCodec {
+  if (logical.kind !== 'decimal') return CODECS[type]
+  if (type === Type.FIXED_LEN_BYTE_ARRAY) return typeLength === 16 ? CODECS[type] : narrowFixedDecimal(typeLength)
   const words = type === Type.INT32 ? 1 : 2
   return { ...CODECS[type], append: (page, column, from, to) => appendNarrowDecimal(page, column, from, to, words) }
 }
+
+const narrowFixedDecimal = (width: number): PhysicalCodec => ({
+  width,
+  append: appendNarrowFixedDecimal(width),
+  bounds: boundsOfNarrowFixedDecimal(width),
+  index: (dictionary, page, count, indices) => dictionary.indexFixed(page, count, indices, width),
+  boundBytes: (bound) => fixedDecimalBytes(BigInt(bound as bigint), width),
+})
 
 /** A value that the column's declared decimal cannot hold; the value itself is not named. */
 export function decimalOverflow(column: string, precision: number, scale: number): ConnectorError {
@@ -121,5 +142,13 @@ export function decimalOverflow(column: string, precision: number, scale: number
     'BAD_VALUE',
     `Column "${column}" is decimal(${precision},${scale}), and a value has more than ${precision} digits: ` +
       'declare a larger decimal(p,s) or "text" for the column',
+  )
+}
+
+/** Found where a profile writes INT96. */
+export function earlyInt96(column: string): ConnectorError {
+  return new ConnectorError(
+    'BAD_VALUE',
+    `Column "${column}" has a timestamp before 1582-10-15, and Hive 3 and Hive 4 read that from INT96 as different days`,
   )
 }

@@ -23,7 +23,8 @@ export function writeSchema(thrift: ThriftWriter, columns: readonly ColumnSchema
     if (column.physical.type === Type.FIXED_LEN_BYTE_ARRAY) thrift.i32Field(2, column.physical.typeLength)
     thrift.i32Field(3, column.nullable ? FieldRepetitionType.OPTIONAL : FieldRepetitionType.REQUIRED)
     thrift.binaryField(4, column.name)
-    writeAnnotations(thrift, column.logical, profile)
+    // INT96 has no annotation: it is a timestamp to whoever reads it as more than twelve bytes.
+    if (column.physical.type !== Type.INT96) writeAnnotations(thrift, column.logical, profile)
   })
 }
 

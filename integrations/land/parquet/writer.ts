@@ -65,7 +65,7 @@ export function createParquetWriter(options: ParquetWriterOptions): FileWriter {
   const scratch = pageScratch(limits)
   const schema = columnSchemas(options.schema, options.profile ?? 'lake')
   const columns = schema.map(
-    (column) => new ColumnWriter(column, physicalCodec(column.physical.type, column.logical), compressor, limits, scratch),
+    (column) => new ColumnWriter(column, physicalCodec(column.physical, column.logical), compressor, limits, scratch),
   )
   const totals = new Map<string, { nulls: number; bounds: Bounds }>()
   const rowGroups: (Omit<RowGroup, 'columns'> & { readonly columns: readonly WrittenChunk[] })[] = []

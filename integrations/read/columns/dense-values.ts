@@ -75,6 +75,8 @@ export function plainDecoder(from: LogicalType, to: LogicalType, subject: string
       return to.kind === 'decimal' ? decimals(scratch, 8, scaleGrowth(from, to)) : ofWidth(8)
     case Type.FIXED_LEN_BYTE_ARRAY:
       return decimals(scratch, 16, scaleGrowth(from, to))
+    case Type.INT96:
+      throw new ConnectorError('INTERNAL', `${subject}: files of the lake have no INT96`)
     default:
       return type satisfies never
   }
