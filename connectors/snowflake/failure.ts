@@ -265,9 +265,9 @@ export function failure(subject: string, error: unknown): ConnectorError {
   return new ConnectorError(code, `${subject}: ${problem}${words}${numbers}. ${cure}`, { cause: error })
 }
 
-/** Data exceptions, and what the server says while it reads rows. */
+/** Data exceptions, and what the server says while it reads rows; not what it says of a statement before (00xxxx). */
 const quotesValues = ({ serverCode, sqlState }: Diagnosis): boolean =>
-  /^100/.test(serverCode ?? '') || (sqlState ?? '').startsWith('22')
+  /^100/.test(serverCode ?? '') || ((sqlState ?? '').startsWith('22') && !/^00/.test(serverCode ?? ''))
 
 function ofValue(subject: string, error: unknown, { serverCode, sqlState }: Diagnosis): ConnectorError {
   const { data, stack = '' } = error as { readonly data?: { readonly queryId?: unknown }; readonly stack?: string }

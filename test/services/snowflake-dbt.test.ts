@@ -1,16 +1,16 @@
-/** dbt with dbt-snowflake, unpatched, against the local Snowflake endpoint and its SQL: twice, with changes in between. */
+/** dbt with dbt-snowflake, unpatched, against the local Snowflake endpoint and its SQL: twice, with changes in between, then its documentation. */
 import { cpSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { connect, run, type Session } from '../snowflake-endpoint/driver.ts'
 import { scratch } from '../support/scratch.ts'
-import { dbt } from '../support/services/dbt.ts'
+import { dbt, dbtDocs } from '../support/services/dbt.ts'
 import { startLocalSnowflake } from '../support/snowflake/local.ts'
 
 const PROJECT = fileURLToPath(new URL('./snowflake/dbt', import.meta.url))
 const NODES = 18
 
-test('a dbt project is built twice: seed, view, table, two incremental models, a snapshot and tests', async () => {
+test('a dbt project is built twice (seed, view, table, two incremental models, a snapshot, tests) and documented', async () => {
   using files = scratch()
   const project = files.path('project')
   cpSync(PROJECT, project, { recursive: true })
@@ -69,6 +69,30 @@ test('a dbt project is built twice: seed, view, table, two incremental models, a
     'AMOUNT NUMBER(18,2)',
   ])
   expect(endpoint.countByTag().get('dbt')).toBeGreaterThan(50)
+
+  const { errors, nodes, sources } = await dbtDocs({ project, env })
+  expect(errors).toBeNull()
+  expect(
+    Object.entries(nodes)
+      .map(([id, { metadata }]) => `${id} ${metadata.type}`)
+      .toSorted(),
+  ).toEqual([
+    'model.endpoint.loan_by_status BASE TABLE',
+    'model.endpoint.loan_merged BASE TABLE',
+    'model.endpoint.loan_replaced BASE TABLE',
+    'model.endpoint.stg_loan VIEW',
+    'seed.endpoint.loan_status BASE TABLE',
+    'snapshot.endpoint.loan_history BASE TABLE',
+  ])
+  const loan = sources['source.endpoint.raw.loan']
+  expect(Object.entries(loan?.columns ?? {}).map(([name, { type, index }]) => `${index} ${name} ${type}`)).toEqual([
+    '1 ID NUMBER',
+    '2 CLIENT_ID NUMBER',
+    '3 AMOUNT NUMBER',
+    '4 STATUS TEXT',
+    '5 OPENED_ON DATE',
+    '6 UPDATED_AT TIMESTAMP_NTZ',
+  ])
 })
 
 const SOURCE = [

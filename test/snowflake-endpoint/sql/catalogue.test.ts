@@ -78,6 +78,37 @@ test('comments are shown where they were put', async () => {
   ])
 })
 
+test('what dbt asks for its documentation: tables and columns of the INFORMATION_SCHEMA, joined', async () => {
+  const place = (type: string) => `
+    select table_catalog as "table_database", table_schema as "table_schema", table_name as "table_name", ${type}`
+  const wanted = `where (("table_schema" ilike 'public' and upper("table_schema") = upper('public')
+    and "table_name" ilike 't' and upper("table_name") = upper('t')))`
+  const sql = `with tables as (${place(`
+      case when is_dynamic = 'YES' and table_type = 'BASE TABLE' THEN 'DYNAMIC TABLE' else table_type end as "table_type",
+      comment as "table_comment",
+      -- the role that owns the table
+      table_owner as "table_owner", 'Row Count' as "stats:row_count:label", row_count as "stats:row_count:value",
+      (row_count is not null) as "stats:row_count:include",
+      to_varchar(convert_timezone('UTC', last_altered), 'yyyy-mm-dd HH24:MI'||'UTC') as "stats:last_modified:value",
+      (last_altered is not null and table_type in ('BASE TABLE', 'INTERACTIVE TABLE')) as "stats:last_modified:include"
+      from DB.INFORMATION_SCHEMA.tables ${wanted}`)}),
+    columns as (${place(`column_name as "column_name", ordinal_position as "column_index", data_type as "column_type",
+      comment as "column_comment" from DB.INFORMATION_SCHEMA.columns ${wanted}`)})
+    select * from tables join columns using ("table_database", "table_schema", "table_name") order by "column_index"`
+  const { columns, rows } = await account.answer(sql)
+  expect(columns.map(({ name }) => name).slice(0, 6)).toEqual([
+    'table_database',
+    'table_schema',
+    'table_name',
+    'table_type',
+    'table_comment',
+    'table_owner',
+  ])
+  expect(rows.map((row) => [...row.slice(0, 5), row[9]?.replace(/\d/g, '9'), ...row.slice(-4)])).toEqual([
+    ['DB', 'PUBLIC', 'T', 'BASE TABLE', 'a table', '9999-99-99 99:99UTC', 'N', '1', 'NUMBER', 'another'],
+  ])
+})
+
 test('reconcile: the golden SQL comes to the golden vectors over an external table', async () => {
   account.put('vectors/v.parquet', await vectorFile())
   const columns = VECTOR_COLUMNS.map(({ name, type }) => {

@@ -27,19 +27,42 @@ export type DbtOptions = {
  *
  * @throws Error with what dbt printed when it did not come to run nodes.
  */
-export async function dbt(command: string, { project, env }: DbtOptions): Promise<readonly DbtNode[]> {
+export async function dbt(command: string, options: DbtOptions): Promise<readonly DbtNode[]> {
+  await ran([command], options)
+  const text = await readFile(join(options.project, 'target', 'run_results.json'), 'utf8')
+  const { results } = JSON.parse(text) as {
+    readonly results: readonly { unique_id: string; status: string; message: string | null }[]
+  }
+  return results.map(({ unique_id: id, status, message }) => ({ id, status, message }))
+}
+
+export type Catalog = {
+  readonly errors: readonly string[] | null
+  /** By id of the node; columns by their names. */
+  readonly nodes: Readonly<Record<string, CatalogNode>>
+  readonly sources: Readonly<Record<string, CatalogNode>>
+}
+
+export type CatalogNode = {
+  readonly metadata: { readonly type: string; readonly comment: string | null; readonly owner: string | null }
+  readonly columns: Readonly<Record<string, { readonly type: string; readonly index: number }>>
+}
+
+/** `dbt docs generate`; what it wrote into the catalogue. */
+export async function dbtDocs(options: DbtOptions): Promise<Catalog> {
+  await ran(['docs', 'generate'], options)
+  return JSON.parse(await readFile(join(options.project, 'target', 'catalog.json'), 'utf8')) as Catalog
+}
+
+async function ran(command: readonly string[], { project, env }: DbtOptions): Promise<void> {
   const python = await pythonEnvironment(DBT_REQUIREMENTS)
   const quiet = ['--log-level-file', 'none', '--no-use-colors', '--no-version-check', '--no-send-anonymous-usage-stats']
-  const outcome = await run(python, ['-c', DBT, ...quiet, command, '--project-dir', project, '--profiles-dir', project], {
+  const outcome = await run(python, ['-c', DBT, ...quiet, ...command, '--project-dir', project, '--profiles-dir', project], {
     cwd: project,
     maxBuffer: MAX_OUTPUT_BYTES,
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1', ...env },
   }).catch((error: unknown) => error as Error & { readonly code?: unknown; readonly stdout?: string })
   // 1: a node failed, which the results say better.
-  if (outcome instanceof Error && outcome.code !== 1) throw new Error(`dbt ${command}: ${outcome.stdout}`, { cause: outcome })
-  const text = await readFile(join(project, 'target', 'run_results.json'), 'utf8')
-  const { results } = JSON.parse(text) as {
-    readonly results: readonly { unique_id: string; status: string; message: string | null }[]
-  }
-  return results.map(({ unique_id: id, status, message }) => ({ id, status, message }))
+  if (outcome instanceof Error && outcome.code !== 1)
+    throw new Error(`dbt ${command.join(' ')}: ${outcome.stdout}`, { cause: outcome })
 }

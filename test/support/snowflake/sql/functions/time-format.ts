@@ -23,6 +23,8 @@ const ELEMENTS: readonly (readonly [RegExp, string])[] = [
   [/^TZH:TZM/i, '+00:00'],
   [/^TZH/i, '+00'],
   [/^UUUU/i, '%Y'],
+  // Letters that are no element stand for themselves; dbt-snowflake's catalogue has these.
+  [/^UTC/, 'UTC'],
 ]
 
 /** Throws 001008 for an element that is not known. The session's zone is UTC, so offsets are written as such. */
