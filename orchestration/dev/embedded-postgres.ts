@@ -7,12 +7,12 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConnectorError } from '../../connectors/errors.ts'
 import { type Account, reachableBy, serverAccount } from './account.ts'
+import { freePort } from './free-port.ts'
 import { embeddedBinaries } from './postgres-binaries.ts'
 import { selfSignedCertificate } from './self-signed.ts'
 
@@ -302,15 +302,4 @@ async function end(child: ChildProcess, mode: StopMode): Promise<void> {
 async function tailOfLog(site: Site): Promise<string> {
   const text = await readFile(join(site.home, 'postgres.log'), 'utf8').catch(() => '')
   return text.trim().split('\n').slice(-10).join('\n')
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  probe.listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  if (address === null || typeof address === 'string') throw new ConnectorError('UNAVAILABLE', 'No free port on 127.0.0.1')
-  return address.port
 }
