@@ -18,18 +18,23 @@ export type Driver = { readonly createConnection: (options: ConnectionOptions) =
 export type DriverStatement = RowStatement
 export type DriverConnection = Connection
 
-let loading: Promise<Driver> | undefined
+type Sdk = Driver & { readonly configure: (options: { readonly disableOCSPChecks: boolean }) => void }
+
+let loading: Promise<Sdk> | undefined
 
 /**
  * One import per process. It writes no log file, prints nothing, and parses VARIANTs as JSON only: its default evaluates
  * what is no JSON as code.
  */
-export function loadDriver(): Promise<Driver> {
+export async function loadDriver({ ocsp }: Pick<SnowflakeOptions, 'ocsp'>): Promise<Driver> {
   loading ??= importDriver()
-  return loading
+  const sdk = await loading
+  // The driver knows it for the whole process only. Of a certificate without a responder it would wait for one for ever.
+  if (!ocsp) sdk.configure({ disableOCSPChecks: true })
+  return sdk
 }
 
-async function importDriver(): Promise<Driver> {
+async function importDriver(): Promise<Sdk> {
   for (const [name, value] of Object.entries(ENVIRONMENT)) process.env[name] ??= value
   const { default: sdk } = await import('snowflake-sdk')
   const silent = () => {}

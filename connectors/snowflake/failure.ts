@@ -40,7 +40,7 @@ const SLOW: Meaning = { code: 'THROTTLED', problem: 'the service asks to slow do
 const LOST: Meaning = {
   code: 'CONNECTION',
   problem: 'it could not be reached, or dropped the connection',
-  cure: `Check account and host in ${FILE}, the network and its proxy`,
+  cure: `Check account and host in ${FILE}, the network and its proxy (HTTPS_PROXY); where TLS is opened on the way, NODE_EXTRA_CA_CERTS and "ocsp: false"`,
   transient: true,
 }
 const PROTOCOL: Meaning = {
@@ -87,7 +87,10 @@ const BY_CODE: Readonly<Record<string, Meaning>> = {
   390102: LOGIN,
   390144: KEY,
   390303: TOKEN,
+  390309: TOKEN,
   390318: TOKEN,
+  390394: TOKEN,
+  390395: TOKEN,
   394400: TOKEN,
   390104: GONE,
   390108: GONE,
@@ -196,7 +199,7 @@ const TLS_CODES = /^(CERT_|ERR_TLS|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED_CERT|UNABL
 const TLS: Meaning = {
   code: 'TLS',
   problem: 'its certificate could not be verified',
-  cure: 'Check the host; behind a proxy that opens TLS, trust its authority with NODE_EXTRA_CA_CERTS',
+  cure: 'Check the host; behind a proxy that opens TLS, trust its authority with NODE_EXTRA_CA_CERTS and set "ocsp: false"',
 }
 
 export type Diagnosis = Meaning & {

@@ -55,6 +55,12 @@ export const snowflakeOptions = z
     passphrase: z.string().min(1).optional().describe('Of an encrypted private key'),
     token: z.string().min(1).optional().describe('Programmatic access token'),
     oauth_token: z.string().min(1).optional(),
+    ocsp: z
+      .boolean()
+      .default(true)
+      .describe(
+        'false: nobody is asked whether certificates were revoked, in this whole process: for private endpoints and proxies that open TLS, whose certificates name no one to ask',
+      ),
     role: name.optional().describe('Default: the user’s default role'),
     warehouse: name.optional().describe('Virtual warehouse that runs what reads data. Default: the user’s'),
     database: name.optional().describe('Database of the registered schemas'),

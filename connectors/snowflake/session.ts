@@ -22,9 +22,9 @@ export async function openSession(
   environment: Environment,
   tag: SessionTag,
   signal: AbortSignal = new AbortController().signal,
-  load: () => Promise<Driver> = loadDriver,
+  load: (options: SnowflakeOptions) => Promise<Driver> = loadDriver,
 ): Promise<SnowflakeClient> {
-  const driver = await load()
+  const driver = await load(options)
   const place = accountName(options)
   const now = () => environment.now().getTime()
   const queryTag = `portage:${tag.integration}:${tag.run}`
