@@ -65,7 +65,7 @@ export type RegisterTarget = {
   readonly connection: string
   readonly schema: string
   readonly everyMs: number
-  readonly format?: 'parquet' | 'orc'
+  readonly format?: 'orc' | 'parquet' | 'parquet-hive3'
 }
 
 export type NoticeKind = 'failure' | 'held' | 'lag' | 'summary' | 'rejects'

@@ -100,14 +100,11 @@ const registerTarget = z.strictObject({
   database: z.string().min(1).optional().describe('Another word for schema.'),
   every: duration.optional().describe('How often new commits become visible. Default: 1m.'),
   format: z
-    .enum(['parquet', 'orc'], {
-      error: ({ input }) =>
-        input === 'parquet-hive3'
-          ? 'Parquet for Hive 3 (INT96 timestamps) is not written: "orc" is for every Hive, "parquet" for Hive 4 and Spark'
-          : undefined,
-    })
+    .enum(['orc', 'parquet', 'parquet-hive3'])
     .optional()
-    .describe('Of the files that are written for a warehouse which reads directories (Hive, Spark). Default: orc.'),
+    .describe(
+      'Of the files that are written for a warehouse which reads directories (Hive, Spark): parquet for Hive 4 and Spark, parquet-hive3 for Hive 3 (INT96 timestamps, SNAPPY for ZSTD). Default: orc.',
+    ),
 })
 
 const policy = z.enum(['apply', 'hold', 'fail']).optional()

@@ -4,6 +4,7 @@ import { ConnectorError } from '../../connectors/errors.ts'
 import type { ObjectStore, Registered, RegisterOutcome, RegisterRequest, Warehouse } from '../../connectors/ports.ts'
 import type { FileWriterOptions } from '../land/file-writer.ts'
 import type { LogState } from '../land/log/commit.ts'
+import type { DirectoryFormatName } from './directory/formats.ts'
 import { projectRequest, type Remembered } from './directory/project.ts'
 import { behindTables, keptRelations, type Refusals, type RefusedTable, refusalsOf, refusedTables } from './refused.ts'
 import { registrationOf } from './registration.ts'
@@ -15,7 +16,7 @@ export type ProjectionSettings = {
   /** Name of the warehouse's connection. */
   readonly connection: string
   /** Null: not said. */
-  readonly format: 'orc' | 'parquet' | null
+  readonly format: DirectoryFormatName | null
   readonly compression: FileWriterOptions['compression']
   readonly targetFileBytes: number
 }

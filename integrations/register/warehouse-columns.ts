@@ -3,6 +3,7 @@ import { type Column, METADATA_COLUMNS, METADATA_TYPES, type TableName } from '.
 import type { Dialect, Registered, WarehouseRelation } from '../../connectors/ports.ts'
 import type { LogState } from '../land/log/commit.ts'
 import { shownTable } from '../land/log/shown.ts'
+import { storedAs } from './directory/formats.ts'
 import { directoriesOf, parseState } from './directory/state.ts'
 import { stateRelationNames } from './registration.ts'
 import { relationColumns } from './relation-columns.ts'
@@ -63,8 +64,8 @@ function storedFindings(warehouse: ComparedWarehouse, relation: string): readonl
   const known = new Set(stored.directories)
   const missing = wanted.filter((name) => !known.has(name))
   const wrong: string[] = missing.map((name) => `has lost its partition "${name}"`)
-  if (stored.format !== recorded.format)
-    wrong.push(`is ${stored.format ?? 'of another format'}, registered as ${recorded.format}`)
+  const format = storedAs(recorded.format)
+  if (stored.format !== format) wrong.push(`is ${stored.format ?? 'of another format'}, registered as ${format}`)
   const address = warehouse.directoriesAt?.(recorded.table).replace(/\/+$/, '')
   if (address !== undefined && stored.address !== null && stored.address !== address) {
     wrong.push(`is at "${stored.address}", registered at "${address}"`)

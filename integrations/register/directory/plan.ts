@@ -4,6 +4,7 @@
  */
 import type { Position } from '../../../connectors/change.ts'
 import type { RegisteredFile, TableRegistration } from '../../../connectors/ports.ts'
+import type { DirectoryFormatName } from './formats.ts'
 import {
   changesHash,
   encodeState,
@@ -44,7 +45,7 @@ const LARGE_ROWS = 5_000_000
 
 export type PlanOptions = {
   readonly commit: number
-  readonly format: 'parquet' | 'orc'
+  readonly format: DirectoryFormatName
   /** What is not taken over from the state before, not even its files. */
   readonly startOver: 'nothing' | 'changes' | 'everything'
 }

@@ -12,7 +12,7 @@ import type {
 } from '../../../connectors/ports.ts'
 import type { FileWriterOptions } from '../../land/file-writer.ts'
 import { isOfOneTable, keptRelations, type Refusals } from '../refused.ts'
-import { directoryFormat } from './formats.ts'
+import { type DirectoryFormatName, directoryFormat, storedAs } from './formats.ts'
 import { directoryKey, type ProjectionPlace } from './keys.ts'
 import { type PlannedDirectory, type PlanOptions, type ProjectionPlan, planProjection } from './plan.ts'
 import {
@@ -33,7 +33,7 @@ export type ProjectionOptions = {
   readonly store: ObjectStore
   readonly place: ProjectionPlace
   readonly warehouse: Pick<Warehouse, 'dialect'>
-  readonly format: 'orc' | 'parquet'
+  readonly format: DirectoryFormatName
   readonly compression: FileWriterOptions['compression']
   readonly targetFileBytes: number
   /** Write every directory anew. */
@@ -139,7 +139,14 @@ async function projectTable({ table, old, request, options }: Projecting, signal
   }
   return {
     state,
-    projected: { format, generation: plan.generation, schema: stored, address, directories, state: encodeState(state) },
+    projected: {
+      format: storedAs(format),
+      generation: plan.generation,
+      schema: stored,
+      address,
+      directories,
+      state: encodeState(state),
+    },
   }
 }
 

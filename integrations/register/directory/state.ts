@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Position, TableName, TableSchema } from '../../../connectors/change.ts'
 import { typeName } from '../../../connectors/logical-type.ts'
 import type { RegisteredFile, TableRegistration } from '../../../connectors/ports.ts'
+import { DIRECTORY_FORMATS, type DirectoryFormatName } from './formats.ts'
 import { storedSchema } from './stored-schema.ts'
 
 export type Written = { readonly name: string; readonly files: number; readonly rows: number }
@@ -18,7 +19,7 @@ export type TableState = {
   readonly table: TableName
   /** Of the table's id in the source: a table made again has another. */
   readonly id: string
-  readonly format: 'parquet' | 'orc'
+  readonly format: DirectoryFormatName
   readonly generation: number
   /** The columns that the files have, and what those are. */
   readonly columns: number
@@ -71,8 +72,8 @@ type Json = Readonly<Record<string, unknown>>
 export function parseState(text: string): TableState | null {
   try {
     const { v, t, i, f, g, c, s, b, r, h, o } = JSON.parse(text) as Json
-    const format = f === 'orc' || f === 'parquet' ? f : null
-    if (v !== VERSION || format === null || !Array.isArray(h)) return null
+    const format = DIRECTORY_FORMATS.find((each) => each === f)
+    if (v !== VERSION || format === undefined || !Array.isArray(h)) return null
     return {
       table: Buffer.from(string(t), 'hex').toString() as TableName,
       id: string(i),

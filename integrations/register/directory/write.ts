@@ -94,10 +94,16 @@ function rowsPerFile({ files, targetFileBytes }: DirectoryOptions): number {
   return Math.max(FEWEST_ROWS, Math.floor(targetFileBytes / Math.max(1, bytesPerRow)))
 }
 
+const CURES: Readonly<Record<DirectoryFormat['name'], string>> = {
+  orc: '. Give the warehouse "format: parquet" under "register"',
+  parquet: '',
+  'parquet-hive3': '. Give the warehouse "format: orc" under "register"',
+}
+
 /** Formats name the column; who reads the message also needs the table and the way out. */
 function badValue(error: unknown, { table }: TableSchema, format: DirectoryFormat): unknown {
   if (!(error instanceof ConnectorError) || error.code !== 'BAD_VALUE') return error
-  const cure = format.name === 'orc' ? '. Give the warehouse "format: parquet" under "register"' : ''
+  const cure = CURES[format.name]
   return new ConnectorError('BAD_VALUE', `Table "${table}" cannot be written as ${format.name}: ${error.message}${cure}`, {
     cause: error,
   })

@@ -1,4 +1,5 @@
 /** What is written for an engine that reads directories, and when: windows of positions, merging, starting over, leftovers. */
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { openFilesystemStore } from '../../../connectors/filesystem/store.ts'
 import { DIALECTS } from '../../../connectors/hive/dialect.ts'
 import type { ObjectStore, Registered, RegisteredFile, RegisterRequest, TableRegistration } from '../../../connectors/ports.ts'
 import { openOrc } from '../../../integrations/land/orc/orc-file.ts'
+import { readFooter } from '../../../integrations/land/parquet/inspect-footer.ts'
 import { type ProjectionOptions, projectRequest } from '../../../integrations/register/directory/project.ts'
 import { encodeState, parseState } from '../../../integrations/register/directory/state.ts'
 import { faultyStore } from '../../support/faulty-store.ts'
@@ -218,6 +220,66 @@ describe('projections', () => {
     })
     const parquet = await projectRequest(request(1, { base, schema }), null, options({ format: 'parquet' }), signal)
     expect(shown(parquet)).toEqual(['base 1 1'])
+  })
+
+  test('files of another format, or of another profile of Parquet, are written anew beside those that readers have', async () => {
+    const where = options()
+    const base = [await file('base', [cut(10)])]
+    const a = await file('changes', [row(11)])
+    let before: Registered | null = null
+    const seen = new Set<string>()
+    for (const [commit, format] of (['orc', 'parquet', 'parquet-hive3', 'parquet', 'orc'] as const).entries()) {
+      const made: RegisterRequest = await projectRequest(
+        request(commit + 1, { base, changes: [a] }),
+        before,
+        { ...where, format },
+        signal,
+      )
+      const projected = made.tables[0]?.projected
+      expect(projected).toMatchObject({ format: format === 'orc' ? 'orc' : 'parquet', generation: commit + 1 })
+      expect(parseState(projected?.state ?? '')?.format).toBe(format)
+      expect(shown(made)).toEqual([`base ${commit + 1} 1`, `changes ${commit + 1} 1`])
+      for (const { name } of projected?.directories ?? []) seen.add(name)
+      before = recorded(made)
+    }
+    expect(seen.size).toBe(10)
+  })
+
+  test('files for Hive 3 have its profile, its metadata and a compression that it reads; an older day names the way out', async () => {
+    const schema = schemaOf([ID, column(2, 'at', { kind: 'timestamp', utc: true })])
+    const of = async (at: bigint) => {
+      const key = `raw/loans/public.loan/base/${++count}.parquet`
+      const entry = await writeLakeFile(store, key, schema, 'base', [lakeRow('r', cut(10), { id: 1n, at })])
+      return request(1, { base: [{ ...entry, address: store.address(key) }], schema })
+    }
+    for (const [compression, expected] of [
+      ['zstd', 'SNAPPY'],
+      ['gzip', 'GZIP'],
+      ['none', 'UNCOMPRESSED'],
+    ] as const) {
+      const made = await projectRequest(await of(5n), null, options({ format: 'parquet-hive3', compression }), signal)
+      const { address = '' } = made.tables[0]?.projected?.directories[0] ?? {}
+      const bytes = readFileSync(join(address, 'part-00000.parquet'))
+      const { metadata } = await readFooter(async (start, end) => bytes.subarray(start, end), bytes.length)
+      const said = new Map(metadata.key_value_metadata?.map(({ key, value }) => [key, value]))
+      expect([...said].filter(([key]) => /^writer|profile/.test(key))).toEqual([
+        ['writer.date.proleptic', 'true'],
+        ['writer.time.zone', 'UTC'],
+        ['writer.zone.conversion.legacy', 'false'],
+        ['portage.profile', 'hive3'],
+      ])
+      expect(metadata.schema.filter(({ type }) => type === 'INT96').map(({ name }) => name)).toEqual([
+        '_source_committed_at',
+        'at',
+      ])
+      expect(metadata.row_groups[0]?.columns[0]?.meta_data?.codec).toBe(expected)
+    }
+    const early = await of(-12_219_292_800_000_001n)
+    await expect(projectRequest(early, null, options({ format: 'parquet-hive3' }), signal)).rejects.toMatchObject({
+      code: 'BAD_VALUE',
+      message:
+        'Table "public.loan" cannot be written as parquet-hive3: Column "at" has a timestamp before 1582-10-15, and Hive 3 and Hive 4 read that from INT96 as different days. Give the warehouse "format: orc" under "register"',
+    })
   })
 
   test('a state that someone changed, or of another version, is none; a written one reads back', () => {
