@@ -43,6 +43,8 @@ export type SourceColumn = {
    * column has been there since the table was created.
    */
   readonly initial?: { readonly text: string | null }
+  /** Its values show names that the source can change without an event, in every row at once: labels of an enum, attributes of a composite. */
+  readonly showsNames?: true
   /** Present when the integration renames or masks the column: `name` and `type` are then what it made of them. */
   readonly policy?: AppliedPolicy
 }

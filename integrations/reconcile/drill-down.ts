@@ -96,3 +96,17 @@ function floatText(bits: string | null): string | null {
   const value = bytes.length === 4 ? bytes.readFloatBE() : bytes.readDoubleBE()
   return Object.is(value, -0) ? '-0' : String(value)
 }
+
+/** Differing columns whose values the source may have renamed in every row at once, as names; of a key, where whole rows differ. */
+export function renamedPerhaps(
+  { columns, key, source }: ComparedTable,
+  differences: readonly RowDifference[],
+): readonly string[] {
+  const renaming = new Set(source.columns.flatMap(({ id, showsNames }) => (showsNames === true ? [id] : [])))
+  const inKey = new Set(key.map((index) => columns[index]?.id))
+  const differing = new Set(differences.flatMap((difference) => difference.columns))
+  const wholeRows = differences.some(({ kind }) => kind !== 'value')
+  return columns
+    .filter(({ id, name }) => renaming.has(id) && (differing.has(name) || (wholeRows && inKey.has(id))))
+    .map(({ name }) => `"${name}"`)
+}

@@ -11,7 +11,7 @@ import type { LakePlace } from '../land/log/keys.ts'
 import { bothOf } from './both-of.ts'
 import { type BucketSums, bucketName, differingBuckets, digitsFor, firstBuckets, totalRows } from './bucket-sums.ts'
 import { type ComparedTable, comparedTable } from './compared-table.ts'
-import { differenceOf, differingKeys, type RowDifference } from './drill-down.ts'
+import { differenceOf, differingKeys, type RowDifference, renamedPerhaps } from './drill-down.ts'
 import { engineLists, type LakeSums } from './engine-sums.ts'
 import { checkBytes, checkFiles, filesOf } from './file-check.ts'
 import { type FileProblem, type LakeView, lakeView, rowsIn, scanLake } from './lake-rows.ts'
@@ -326,6 +326,12 @@ export class TableWork {
       this.#more = 0
       this.#lookInto(rest)
       return
+    }
+    const names = renamedPerhaps(compared, this.#confirmed)
+    if (names.length > 0) {
+      const resync = `"portage resync ${this.#options.lake.integration} ${this.table}"`
+      const why = `labels of an enum and attributes of a type are renamed without an event, so that older rows keep the old names`
+      this.notes = [...this.notes, `${names.join(', ')}: ${why}. ${resync} takes those of today`]
     }
     await this.#judgeFiles(moment, signal)
     this.#more += rest.length

@@ -42,7 +42,10 @@ export function planColumn(column: CatalogueColumn, types: PgTypes, context: Pla
   const binary = type.form === 'array' || type.form === 'composite' ? json.fromBinary : text
   const quoted = quoteIdentifier(column.name)
   return {
-    column: { id: column.id, name: column.name, type: logical, sourceType: column.sourceType, nullable: column.nullable },
+    column: {
+      ...{ id: column.id, name: column.name, type: logical, sourceType: column.sourceType, nullable: column.nullable },
+      ...(showsNames(type, types) ? { showsNames: true as const } : {}),
+    },
     type,
     select: binary !== null ? quoted : outputText(type, quoted),
     copyFormat: binary !== null ? 'binary' : 'text',
@@ -102,6 +105,11 @@ const TEXT: LogicalType = { kind: 'utf8', format: 'text' }
 const MAX_PRECISION = 38
 
 /** The type under any domains, and the modifier that holds for it. */
+function showsNames({ form, element, base }: PgType, types: PgTypes): boolean {
+  if (form === 'array' || form === 'domain') return showsNames(typeOf(types, form === 'array' ? element : base), types)
+  return form === 'enum' || form === 'composite'
+}
+
 function undomain(type: PgType, typmod: number, types: PgTypes): { readonly type: PgType; readonly typmod: number } {
   if (type.form !== 'domain') return { type, typmod }
   return undomain(typeOf(types, type.base), typmod >= 0 ? typmod : type.baseTypmod, types)

@@ -229,3 +229,25 @@ test('a table that the lake does not have, one that the source has no more, and 
   expect(wide?.differences.every(({ kind, columns }) => kind === 'value' && columns.join() === 'v')).toBe(true)
   expect(wide?.more).toBe(29_000)
 }, 300_000)
+
+test('labels of an enum that the source renamed: the column, the cause and the cure; a new copy shows them', async () => {
+  await using at = await openJob()
+  await at.db.query(`create type public.mood as enum ('glad', 'sad');
+    create type public.place as (town text);
+    create table public.guest (id int primary key, mood public.mood, moods public.mood[], home public.place, name text);
+    insert into public.guest select i, (array['glad', 'sad'])[1 + i % 2]::public.mood, '{sad}', '(x)', 'n' from generate_series(1, 50) i`)
+  await at.catchUp()
+  await at.db.query(`alter type public.mood rename value 'glad' to 'happy'`)
+  await at.db.query(`alter type public.place rename attribute town to city`)
+  await at.db.query(`update public.guest set name = 'm' where id <= 10`)
+  await at.catchUp()
+  const renamed = await reconciled(at)
+  expect(renamed.code).toBe(4)
+  expect(found(renamed.table('public.guest'))).toHaveLength(40)
+  const [note] = renamed.table('public.guest').notes
+  expect(note).toMatch(/^"mood", "home": labels of an enum .* renamed without an event/)
+  expect(note).toContain('"portage resync job public.guest"')
+  expect((await at.run('resync', 'job', 'public.guest')).code).toBe(0)
+  await at.catchUp()
+  expect(await reconciled(at)).toMatchObject({ code: 0, report: { tables: [{ verdict: 'equal', notes: [] }] } })
+}, 60_000)
