@@ -2,10 +2,11 @@
  * One column chunk of a flat Parquet file, page by page and without an object per value: a cursor that only goes forward. For who
  * reads whole files and looks at every value once. Spec: apache/parquet-format README (data pages V1), Encodings.md.
  */
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { snappyUncompress } from 'hyparquet'
+import { crc32, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { deserializeTCompactProtocol } from 'hyparquet/src/thrift.js'
 import { ConnectorError } from '../../connectors/errors.ts'
+import { snappyDecompress } from '../land/orc/snappy-decode.ts'
+import { thriftEnd } from '../land/parquet/thrift-scan.ts'
 import { decodeHybrid, isOneRunOfOnes } from './parquet-hybrid.ts'
 
 export type ChunkShape = {
@@ -42,10 +43,17 @@ const EMPTY: StoredValues = {
   ends: new Int32Array(),
 }
 
-/** Thrift PageHeader: 1 type, 2 uncompressed size, 3 compressed size, 5 data page (1 values, 2 encoding), 7 dictionary page (1 values). */
+/**
+ * Thrift PageHeader: 1 type, 2 uncompressed size, 3 compressed size, 4 CRC-32 of the page as it is stored, 5 data page (1 values, 2 encoding,
+ * 3 encoding of definition levels), 7 dictionary page (1 values).
+ */
 type ThriftStruct = { readonly [field: `field_${number}`]: unknown }
 const PAGE = { data: 0, dictionary: 2 } as const
-const ENCODING = { plain: 0, plainDictionary: 2, rleDictionary: 8 } as const
+const ENCODING = { plain: 0, plainDictionary: 2, rle: 3, rleDictionary: 8 } as const
+
+/** Far beyond what writers make, whose pages end at a megabyte: what is larger says so to take memory. */
+export const MAX_PAGE_BYTES = 512 * 1024 * 1024
+const MAX_PAGE_ROWS = 2 ** 25
 
 export class ParquetChunk {
   /** What the newest `seek` points into. */
@@ -84,13 +92,16 @@ export class ParquetChunk {
   #page(): number {
     const bytes = this.#bytes
     if (this.#at >= bytes.length || this.#pageEnd >= this.#shape.rows) throw this.#damaged(`ends after ${this.#pageEnd} rows`)
-    const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: this.#at }
-    const header: ThriftStruct = deserializeTCompactProtocol(reader)
+    const start = thriftEnd(bytes, this.#at)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const header: ThriftStruct = deserializeTCompactProtocol({ view, offset: this.#at })
     const [type, size, compressed] = [Number(header.field_1), Number(header.field_2), Number(header.field_3)]
-    const start = reader.offset
     if (!(compressed >= 0 && start + compressed <= bytes.length)) throw this.#damaged('has a page beyond its end')
+    if (!(size >= 0 && size <= MAX_PAGE_BYTES)) throw this.#damaged(`has a page of ${size} bytes`)
     this.#at = start + compressed
-    const body = uncompressed(bytes.subarray(start, this.#at), this.#shape.codec, size)
+    const stored = bytes.subarray(start, this.#at)
+    if (!hasChecksum(stored, header.field_4)) throw this.#damaged('has a page that differs from its checksum')
+    const body = uncompressed(stored, this.#shape.codec, size)
     if (body.length !== size) throw this.#damaged(`has a page of ${body.length} bytes instead of ${size}`)
     if (type === PAGE.dictionary) {
       const count = Number((header.field_7 as ThriftStruct | undefined)?.field_1)
@@ -103,6 +114,10 @@ export class ParquetChunk {
   #data(header: ThriftStruct, body: Uint8Array): void {
     const [rows, encoding] = [Number(header.field_1), Number(header.field_2)]
     if (!(rows > 0 && this.#pageEnd + rows <= this.#shape.rows)) throw this.#damaged('has a page of too many rows')
+    if (rows > MAX_PAGE_ROWS) throw this.#damaged(`has a page of ${rows} rows, at most ${MAX_PAGE_ROWS} are read at once`)
+    const levels = Number(header.field_3 ?? ENCODING.rle)
+    if (this.#shape.nullable && levels !== ENCODING.rle)
+      throw this.#damaged(`has levels of encoding ${levels}, which is not understood`)
     let at = 0
     let present = rows
     this.#places = null
@@ -111,10 +126,10 @@ export class ParquetChunk {
       at = 4 + length
       if (at > body.length) throw this.#damaged('has definition levels beyond its page')
       if (!isOneRunOfOnes(body, 4, at, rows)) {
-        const levels = decodeHybrid(body, 4, at, 1, rows)
+        const places = decodeHybrid(body, 4, at, 1, rows)
         present = 0
-        for (let row = 0; row < rows; row++) levels[row] = levels[row] === 1 ? present++ : -1
-        if (present < rows) this.#places = levels
+        for (let row = 0; row < rows; row++) places[row] = places[row] === 1 ? present++ : -1
+        if (present < rows) this.#places = places
       }
     }
     this.#indices = null
@@ -135,17 +150,17 @@ export class ParquetChunk {
   }
 }
 
+/** True of pages without one, too. `crc`: PageHeader 4, a signed word. */
+export const hasChecksum = (page: Uint8Array, crc: unknown): boolean => typeof crc !== 'number' || crc32(page) === crc >>> 0
+
 function uncompressed(bytes: Uint8Array, codec: string, size: number): Uint8Array {
   switch (codec) {
     case 'ZSTD':
       return zstdDecompressSync(bytes, { maxOutputLength: Math.max(1, size) })
     case 'GZIP':
       return gunzipSync(bytes, { maxOutputLength: Math.max(1, size) })
-    case 'SNAPPY': {
-      const output = new Uint8Array(size)
-      snappyUncompress(bytes, output)
-      return output
-    }
+    case 'SNAPPY':
+      return snappyDecompress(bytes, size)
     case 'UNCOMPRESSED':
       return bytes
     default:
@@ -174,6 +189,8 @@ function plainValues({ type, width }: ChunkShape, body: Uint8Array, at: number, 
       return { ...EMPTY, count, floats: new Float64Array(copied(8), 0, count) }
     case 'BYTE_ARRAY':
     case 'FIXED_LEN_BYTE_ARRAY': {
+      const least = type === 'BYTE_ARRAY' ? 4 : width
+      if (!(least > 0 && at + count * least <= body.length)) throw new RangeError('values are cut off')
       const [starts, ends] = [new Int32Array(count), new Int32Array(count)]
       const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
       let next = at

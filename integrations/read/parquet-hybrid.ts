@@ -85,3 +85,22 @@ function unpackWide(bytes: Uint8Array, start: number, width: number, into: Int32
     bits -= width
   }
 }
+
+/** Throws `RangeError` unless the runs hold `count` values, and those of equal ones not one more: packed ones are filled up by their writer. */
+export function requireExactRuns(bytes: Uint8Array, start: number, width: number, count: number): void {
+  let at = start
+  for (let found = 0; found < count; ) {
+    let header = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++]
+      if (byte === undefined || shift > 28) throw new RangeError('a run of levels or indices is cut off')
+      header += (byte & 0x7f) * 2 ** shift
+      if (byte < 0x80) break
+    }
+    const runs = Math.floor(header / 2)
+    const packed = header % 2 === 1
+    found += packed ? runs * 8 : runs
+    at += packed ? runs * width : (width + 7) >> 3
+    if (runs === 0 || (found > count && !packed)) throw new RangeError('a run of levels or indices has no length that fits')
+  }
+}

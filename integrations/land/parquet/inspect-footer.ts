@@ -2,6 +2,7 @@
 import { type FileMetaData, parquetMetadata } from 'hyparquet'
 import { deserializeTCompactProtocol } from 'hyparquet/src/thrift.js'
 import { ConnectorError } from '../../../connectors/errors.ts'
+import { thriftEnd } from './thrift-scan.ts'
 
 /** Reads bytes [start, end) of the file. */
 export type ReadRange = (start: number, end: number) => Promise<Uint8Array>
@@ -33,7 +34,11 @@ export async function readFooter(readRange: ReadRange, size: number): Promise<Fo
     needed >= start ? tail.subarray(needed - start) : Buffer.concat([await readRange(needed, start), tail]),
   )
   try {
-    return { metadata: parquetMetadata(bytes), bounds: rawBounds(new Uint8Array(bytes.subarray(0, length))) }
+    const footer = new Uint8Array(bytes.subarray(0, length))
+    thriftEnd(footer, 0)
+    const raw: ThriftStruct = deserializeTCompactProtocol({ view: new DataView(footer.buffer), offset: 0 })
+    requireTree(structs(raw.field_2))
+    return { metadata: parquetMetadata(bytes), bounds: rawBounds(raw) }
   } catch (cause) {
     throw new ConnectorError('FORMAT', 'Parquet file is damaged: its footer cannot be parsed; fetch or write the file again', {
       cause,
@@ -44,8 +49,24 @@ export async function readFooter(readRange: ReadRange, size: number): Promise<Fo
 /** The few thrift fields looked at: Statistics 3 null_count, 5 max_value, 6 min_value. */
 type ThriftStruct = { readonly [field: `field_${number}`]: unknown }
 
-function rawBounds(footer: Uint8Array<ArrayBuffer>): readonly (readonly RawBounds[])[] {
-  const file: ThriftStruct = deserializeTCompactProtocol({ view: new DataView(footer.buffer), offset: 0 })
+/** No writer nests deeper, and who walks the tree does so by calling itself. */
+const MAX_SCHEMA_DEPTH = 200
+
+/** The schema is a list in which each element says how many children follow (SchemaElement 5 num_children): they must make one tree. */
+function requireTree(elements: readonly ThriftStruct[]): void {
+  const open: number[] = [1]
+  for (const element of elements) {
+    while (open.at(-1) === 0) open.pop()
+    if (open.length === 0 || open.length > MAX_SCHEMA_DEPTH) throw new RangeError('the schema is no tree, or too deep')
+    open.push(Number(open.pop()) - 1)
+    const children = Number(element.field_5 ?? 0)
+    if (!(children >= 0 && children < elements.length)) throw new RangeError('the schema has other elements than it says')
+    open.push(children)
+  }
+  if (open.some((left) => left > 0)) throw new RangeError('the schema has fewer elements than it says')
+}
+
+function rawBounds(file: ThriftStruct): readonly (readonly RawBounds[])[] {
   return structs(file.field_4).map((group) =>
     structs(group.field_1).map((chunk) => {
       const statistics = ((chunk.field_3 as ThriftStruct | undefined)?.field_12 ?? {}) as ThriftStruct

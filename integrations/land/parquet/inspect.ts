@@ -9,6 +9,7 @@ import {
   type SchemaElement,
 } from 'hyparquet'
 import { ConnectorError } from '../../../connectors/errors.ts'
+import { snappyDecompress } from '../orc/snappy-decode.ts'
 import { type Footer, type ReadRange, readFooter } from './inspect-footer.ts'
 import { boundJson, type Json, meaningOf, nodeJson, nodeTypeName } from './inspect-types.ts'
 import { lz4Hadoop, lz4Raw } from './lz4.ts'
@@ -50,6 +51,20 @@ export type ParquetInspection = {
  */
 export async function inspectParquet(readRange: ReadRange, size: number): Promise<ParquetInspection> {
   const footer = await readFooter(readRange, size)
+  try {
+    return inspectionOf(footer, size)
+  } catch (cause) {
+    throw new ConnectorError(
+      'FORMAT',
+      'Parquet file is damaged: its footer cannot be understood; fetch or write the file again',
+      {
+        cause,
+      },
+    )
+  }
+}
+
+function inspectionOf(footer: Footer, size: number): ParquetInspection {
   const { metadata } = footer
   const rowGroups = metadata.row_groups.map((_, index) => inspectRowGroup(footer, index))
   const columns = new Set(rowGroups.flatMap((group) => group.columns.map((chunk) => chunk.column)))
@@ -195,10 +210,19 @@ const unsupported = (codec: string) => (): Uint8Array => {
 
 /** Snappy is hyparquet's own; its output is checked against the size that the page header gives. */
 export const COMPRESSORS: Compressors = {
-  ZSTD: (input, size) => zstdDecompressSync(input, { maxOutputLength: Math.max(1, size) }),
-  GZIP: (input, size) => gunzipSync(input, { maxOutputLength: Math.max(1, size) }),
-  BROTLI: (input, size) => brotliDecompressSync(input, { maxOutputLength: Math.max(1, size) }),
-  LZ4: lz4Hadoop,
-  LZ4_RAW: lz4Raw,
+  // hyparquet's own goes round in circles over damaged blocks.
+  SNAPPY: unlessEmpty(snappyDecompress),
+  ZSTD: unlessEmpty((input, size) => zstdDecompressSync(input, { maxOutputLength: size })),
+  GZIP: unlessEmpty((input, size) => gunzipSync(input, { maxOutputLength: size })),
+  BROTLI: unlessEmpty((input, size) => brotliDecompressSync(input, { maxOutputLength: size })),
+  LZ4: unlessEmpty(lz4Hadoop),
+  LZ4_RAW: unlessEmpty(lz4Raw),
   LZO: unsupported('LZO'),
+}
+
+/** Of nothing some writers keep nothing, others what a codec makes of it. */
+function unlessEmpty(
+  decompress: (input: Uint8Array, size: number) => Uint8Array,
+): (input: Uint8Array, size: number) => Uint8Array {
+  return (input, size) => (size === 0 ? new Uint8Array(0) : decompress(input, size))
 }

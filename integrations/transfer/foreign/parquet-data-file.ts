@@ -1,14 +1,15 @@
 /** Parquet files as foreign files: any writer, every encoding that hyparquet reads. I/O by ranges. */
-import { type FileMetaData, parquetRead, parquetSchema, type SchemaElement, type SchemaTree } from 'hyparquet'
+import { type FileMetaData, parquetSchema, type SchemaElement, type SchemaTree } from 'hyparquet'
 import { ConnectorError } from '../../../connectors/errors.ts'
 import type { ForeignShape } from '../../../connectors/manifest.ts'
-import { COMPRESSORS } from '../../land/parquet/inspect.ts'
 import { readFooter } from '../../land/parquet/inspect-footer.ts'
 import { nodeTypeName } from '../../land/parquet/inspect-types.ts'
+import type { ParquetChunk } from '../../read/parquet-chunk.ts'
 import type { Cells, FileColumn, FileRows, ForeignDataFile, ReadForeign, ReadRange } from './foreign-file.ts'
 import { emptyRows } from './orc-data-file.ts'
+import { damaged, openNested } from './parquet-nested-column.ts'
 import { isStoredExactly, nodeShape, nodeTree, type ParquetWriter, writerOf } from './parquet-node.ts'
-import { plainCells, plainChunk } from './parquet-plain-column.ts'
+import { type PlainColumn, plainCells, plainChunk } from './parquet-plain-column.ts'
 import type { Tree } from './tree.ts'
 
 /** Rows that become Arrow data at once. */
@@ -35,12 +36,18 @@ export async function openParquetDataFile(read: ReadRange, size: number, footerH
 function understood(metadata: FileMetaData) {
   try {
     const nodes = parquetSchema(metadata).children
-    const columns = nodes.map(
-      (node): FileColumn => ({ name: node.element.name, shape: nodeShape(node), spelled: nodeTypeName(node) }),
-    )
+    const columns = nodes.map((node): FileColumn => {
+      const { name } = node.element
+      // Chunks say by their names whose they are.
+      const twice = nodes.some((other) => other !== node && other.element.name === name)
+      return twice ? { name, shape: null, spelled: 'twice' } : { name, shape: nodeShape(node), spelled: nodeTypeName(node) }
+    })
     const rows = metadata.row_groups.map((group) => Number(group.num_rows))
     if (rows.some((each) => !(each >= 0 && each <= MAX_GROUP_ROWS)) || columns.some(({ name }) => typeof name !== 'string')) {
       throw new RangeError('names or numbers of rows that no writer makes')
+    }
+    if (rows.reduce((sum, each) => sum + each, 0) !== Number(metadata.num_rows)) {
+      throw new RangeError(`${metadata.num_rows} rows, which are not those of its row groups`)
     }
     return { nodes, writer: writerOf(metadata), columns }
   } catch (cause) {
@@ -74,7 +81,9 @@ async function* readRows(opened: Opened, places: readonly number[], options: Rea
     for (const place of places) {
       options.signal.throwIfAborted()
       const tree = trees[place] as ReadTree
-      columns.push((await plainColumn(opened, index, place, tree)) ?? nestedColumn(opened, { place, start, group: index }, tree))
+      columns.push(
+        (await plainColumn(opened, index, place, tree)) ?? (await nestedColumn(opened, { place, start, group: index }, tree)),
+      )
     }
     for (let at = 0; at < rows; at += BATCH_ROWS) {
       options.signal.throwIfAborted()
@@ -105,11 +114,21 @@ async function plainColumn(
   if (meta === undefined || element === undefined || !shape) return null
   const start = Number(meta.dictionary_page_offset || meta.data_page_offset)
   const bytes = await read(start, start + Number(meta.total_compressed_size))
-  const subject = `column "${element.name}"`
-  const chunk = damagedUnless(element.name, () => plainChunk({ element, meta, rows, bytes, subject }))
+  const chunk = plainChunkOf({ element, meta, rows, bytes, subject: `column "${element.name}"` })
   if (chunk === null) return null
   const kind = { element, shape, exact: isStoredExactly(element, writer) }
   return async (at, some) => plainCells(chunk, kind, tree, { start: at, rows: some, subject: 'the file' })
+}
+
+function plainChunkOf(column: PlainColumn): ParquetChunk | null {
+  const { element, meta, rows } = column
+  try {
+    if (meta.type !== element.type) throw new RangeError(`${meta.type} under a schema that says ${element.type}`)
+    if (Number(meta.num_values) !== rows) throw new RangeError(`${meta.num_values} values in ${rows} rows`)
+    return plainChunk(column)
+  } catch (cause) {
+    throw damaged(element.name, cause)
+  }
 }
 
 function chunkOf(metadata: FileMetaData, group: number, name: string) {
@@ -118,86 +137,23 @@ function chunkOf(metadata: FileMetaData, group: number, name: string) {
   return { rows: Number(found?.num_rows ?? 0), meta }
 }
 
-/** With an index of its pages a column is read piece by piece, else the whole group at once. */
-function nestedColumn(
+/** Piece by piece where only the pages that are needed have to be turned into values, else the whole group at once. */
+async function nestedColumn(
   opened: Opened,
   { place, start, group }: { readonly place: number; readonly start: number; readonly group: number },
   tree: ReadTree,
-): ReadColumn {
-  const name = opened.nodes[place]?.element.name ?? ''
-  const found = opened.metadata.row_groups[group]
-  const rows = Number(found?.num_rows ?? 0)
-  const own = found?.columns.filter((column) => column.meta_data?.path_in_schema[0] === name) ?? []
-  const step = own.every((column) => column.offset_index_offset !== undefined) ? BATCH_ROWS : rows
+): Promise<ReadColumn> {
+  const rows = Number(opened.metadata.row_groups[group]?.num_rows ?? 0)
+  const { piecewise, read } = await openNested(opened, { node: opened.nodes[place] as SchemaTree, group, start })
+  const step = piecewise ? BATCH_ROWS : rows
   let piece: { readonly from: number; readonly values: readonly unknown[] } = { from: 0, values: [] }
   return async (at, some) => {
     if (at >= piece.from + piece.values.length) {
-      const end = Math.min(rows, at + Math.max(step, some))
-      piece = { from: at, values: await readColumn(opened, place, start + at, start + end) }
+      piece = { from: at, values: await read(at, Math.min(rows, at + Math.max(step, some))) }
     }
     const { from, values } = piece
     return { data: null, owned: true, at: (row) => tree(values[at - from + row]) }
   }
-}
-
-async function readColumn(
-  { read, size, metadata, nodes }: Opened,
-  place: number,
-  rowStart: number,
-  rowEnd: number,
-): Promise<readonly unknown[]> {
-  const name = nodes[place]?.element.name ?? ''
-  const values: unknown[] = new Array(rowEnd - rowStart)
-  let filled = 0
-  // A range that fails must not reject: hyparquet leaves others of its promises alone when one does.
-  let failed: unknown = null
-  const slice = async (start: number, end = size): Promise<ArrayBuffer> => {
-    try {
-      return new Uint8Array(await read(start, end)).buffer
-    } catch (error) {
-      failed ??= error
-      return new ArrayBuffer(0)
-    }
-  }
-  try {
-    await parquetRead({
-      file: { byteLength: size, slice },
-      metadata,
-      columns: [name],
-      rowStart,
-      rowEnd,
-      utf8: false,
-      geoparquet: false,
-      useOffsetIndex: true,
-      compressors: COMPRESSORS,
-      parsers: { timestampFromNanoseconds: (nanos: bigint) => nanos },
-      onChunk: ({ columnData, rowStart: first }) => {
-        for (let i = 0; i < columnData.length; i++) {
-          const row = first - rowStart + i
-          if (row < 0 || row >= values.length) continue
-          values[row] = columnData[i]
-          filled++
-        }
-      },
-    })
-  } catch (cause) {
-    throw failed ?? (cause instanceof ConnectorError ? cause : damaged(name, cause))
-  }
-  if (failed !== null) throw failed
-  if (filled < values.length) throw damaged(name, undefined)
-  return values
-}
-
-function damagedUnless<T>(column: string, work: () => T): T {
-  try {
-    return work()
-  } catch (cause) {
-    throw cause instanceof ConnectorError ? cause : damaged(column, cause)
-  }
-}
-
-function damaged(column: string, cause: unknown): ConnectorError {
-  return new ConnectorError('FORMAT', `column "${column}" cannot be read as Parquet: the file is damaged`, { cause })
 }
 
 /** The schema without annotations, so that values come as they are stored, and lists and maps as the groups they are made of. */

@@ -48,7 +48,7 @@ export function isStoredExactly(element: SchemaElement, { hybridDates, hybridInt
     case 'date':
       return !hybridDates
     case 'decimal':
-      return true
+      return (element.scale ?? 0) === meaning.scale
     case 'timestamp':
       return element.type === 'INT64' && meaning.digits === 6 && !hybridInt64
     case 'integer':
@@ -85,8 +85,10 @@ function ownShape(node: SchemaTree): ForeignShape | null {
   const fields: { readonly name: string; readonly shape: ForeignShape }[] = []
   for (const child of node.children) {
     const shape = nodeShape(child)
-    if (shape === null) return null
-    fields.push({ name: child.element.name, shape })
+    const { name } = child.element
+    // hyparquet makes objects of them, in which the one would be lost and the other be found where it is not.
+    if (shape === null || name === '__proto__' || fields.some((field) => field.name === name)) return null
+    fields.push({ name, shape })
   }
   return { kind: 'struct', fields }
 }
@@ -118,8 +120,20 @@ function once(node: SchemaTree): SchemaTree {
   return { ...node, element: { ...node.element, repetition_type: 'REQUIRED' } }
 }
 
+/** What an annotation may stand over (LogicalTypes.md); over other values it means nothing. */
+const STORAGE: Readonly<Partial<Record<Meaning['kind'], readonly SchemaElement['type'][]>>> = {
+  text: ['BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY'],
+  json: ['BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY'],
+  date: ['INT32'],
+  decimal: ['INT32', 'INT64', 'BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY'],
+  timestamp: ['INT64', 'INT96'],
+  integer: ['INT32', 'INT64'],
+  uuid: ['FIXED_LEN_BYTE_ARRAY'],
+}
+
 function leafType(element: SchemaElement): LogicalType | null {
   const meaning = meaningOf(element)
+  if (STORAGE[meaning.kind]?.includes(element.type) === false) return null
   switch (meaning.kind) {
     case 'text':
     case 'json':
@@ -127,7 +141,7 @@ function leafType(element: SchemaElement): LogicalType | null {
     case 'date':
       return { kind: 'date' }
     case 'decimal':
-      return meaning.precision > 38 ? null : { kind: 'decimal', precision: meaning.precision, scale: meaning.scale }
+      return decimalType(meaning)
     case 'timestamp':
       return { kind: 'timestamp', utc: meaning.utc }
     case 'integer':
@@ -153,6 +167,11 @@ const PLAIN: Readonly<Record<string, LogicalType>> = {
   DOUBLE: { kind: 'float64' },
   BYTE_ARRAY: { kind: 'binary' },
   FIXED_LEN_BYTE_ARRAY: { kind: 'binary' },
+}
+
+function decimalType({ precision, scale }: Extract<Meaning, { kind: 'decimal' }>): LogicalType | null {
+  const sound = Number.isInteger(precision) && Number.isInteger(scale) && scale >= 0 && scale <= precision && precision <= 38
+  return sound ? { kind: 'decimal', precision, scale } : null
 }
 
 function integerType({ bits, signed }: Extract<Meaning, { kind: 'integer' }>): LogicalType {

@@ -3,6 +3,7 @@ import type { ColumnMetaData, SchemaElement } from 'hyparquet'
 import { deserializeTCompactProtocol } from 'hyparquet/src/thrift.js'
 import type { LogicalType } from '../../../connectors/logical-type.ts'
 import type { ForeignShape } from '../../../connectors/manifest.ts'
+import { thriftEnd } from '../../land/parquet/thrift-scan.ts'
 import { type ChunkShape, ParquetChunk } from '../../read/parquet-chunk.ts'
 import { storedData } from '../../read/stored-data.ts'
 import type { Cells } from './foreign-file.ts'
@@ -47,9 +48,12 @@ export function plainChunk({ element, meta, rows, bytes, subject }: PlainColumn)
 function startsPlain(bytes: Uint8Array): boolean {
   const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 }
   for (let page = 0; page < 2 && reader.offset < bytes.length; page++) {
+    const end = thriftEnd(bytes, reader.offset)
     const header = deserializeTCompactProtocol(reader) as { readonly field_1?: unknown; readonly field_3?: unknown }
     if (!PAGE_TYPES.has(header.field_1)) return false
-    reader.offset += Number(header.field_3)
+    const size = Number(header.field_3)
+    if (!(size >= 0)) throw new RangeError(`a page of ${size} bytes`)
+    reader.offset = end + size
   }
   return true
 }

@@ -1,10 +1,11 @@
-/** Damaged and hostile files: an error, soon, and without much memory. `test/soak/orc-fuzz.ts` does the same for minutes. */
+/** Damaged and hostile files: an error, soon, and without much memory. `test/soak/damaged-files.ts` does the same for minutes. */
 import { zstdCompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { frameBlock, unframe } from '../../../../integrations/land/orc/compression.ts'
 import { CompressionKind, StreamKind, TypeKind } from '../../../../integrations/land/orc/messages.ts'
 import { openOrc } from '../../../../integrations/land/orc/orc-file.ts'
-import { mutate, randomOf, readHostile, soundFiles } from '../../../support/hostile-orc.ts'
+import { randomOf } from '../../../support/damage.ts'
+import { mutate, readHostile, soundFiles } from '../../../support/hostile-orc.ts'
 import { orcOfParts, rangesOf, readOrc, tableTypes } from '../../../support/orc-files.ts'
 
 const { DATA, LENGTH } = StreamKind

@@ -1,15 +1,19 @@
 /**
- * `node test/soak/orc-fuzz.ts [seconds] [seed]`: reads mutated ORC files until the time is over. A finding is anything but a
+ * `node test/soak/damaged-files.ts orc|parquet [seconds] [seed]`: reads mutated files until the time is over. A finding is anything but a
  * sound reading or an error of ours: another exception, more than two seconds of CPU, more than a gigabyte, a loop.
  */
 import { setImmediate } from 'node:timers/promises'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { mutate, randomOf, readHostile, soundFiles } from '../support/hostile-orc.ts'
+import { type Random, type Reading, randomOf } from '../support/damage.ts'
 
 const MAX_CPU_MS = 2_000
 const MAX_BYTES = 1024 * 1024 * 1024
 /** A case that takes longer than this on the wall is a loop. */
 const STUCK_MS = 60_000
+
+export type DamagedFormat = 'orc' | 'parquet'
+
+type Task = { readonly format: DamagedFormat; readonly seconds: number; readonly seed: number }
 
 type Report = {
   readonly seed: number
@@ -19,17 +23,19 @@ type Report = {
   readonly finding: string | null
 }
 
-if (!isMainThread) await work(workerData as { readonly seconds: number; readonly seed: number })
-else if (process.argv[1]?.endsWith('orc-fuzz.ts')) {
-  const report = await fuzz({ seconds: Number(process.argv[2] ?? 600), seed: Number(process.argv[3] ?? Date.now() % 1_000_000) })
+if (!isMainThread) await work(workerData as Task)
+else if (process.argv[1]?.endsWith('damaged-files.ts')) {
+  const [, , format, seconds, seed] = process.argv
+  const task = { seconds: Number(seconds ?? 600), seed: Number(seed ?? Date.now() % 1_000_000) }
+  const report = await fuzz({ format: format === 'parquet' ? 'parquet' : 'orc', ...task })
   process.stdout.write(`${JSON.stringify(report)}\n`)
   if (report.finding !== null) process.exitCode = 1
 }
 
 /** Runs the cases in a thread of their own, so that a loop is seen and ended. */
-export async function fuzz(options: { readonly seconds: number; readonly seed: number }): Promise<Report> {
-  const worker = new Worker(new URL(import.meta.url), { workerData: options })
-  let last: Report = { seed: options.seed, cases: 0, read: 0, slowestMs: 0, finding: null }
+export async function fuzz(task: Task): Promise<Report> {
+  const worker = new Worker(new URL(import.meta.url), { workerData: task })
+  let last: Report = { seed: task.seed, cases: 0, read: 0, slowestMs: 0, finding: null }
   let seenAt = performance.now()
   const { promise, resolve, reject } = Promise.withResolvers<Report>()
   worker.on('message', (report: Report) => {
@@ -50,8 +56,21 @@ export async function fuzz(options: { readonly seconds: number; readonly seed: n
   }
 }
 
-async function work({ seconds, seed }: { readonly seconds: number; readonly seed: number }): Promise<void> {
-  const files = await soundFiles()
+type Case = { readonly make: (random: Random) => Uint8Array; readonly read: (bytes: Uint8Array) => Promise<Reading> }
+
+async function caseOf(format: DamagedFormat): Promise<Case> {
+  if (format === 'orc') {
+    const { mutate, readHostile, soundFiles } = await import('../support/hostile-orc.ts')
+    const files = await soundFiles()
+    return { make: (random) => mutate(files, random), read: readHostile }
+  }
+  const { mutateParquet, readHostileParquet, soundParquet } = await import('../support/hostile-parquet.ts')
+  const files = await soundParquet()
+  return { make: (random) => mutateParquet(files, random), read: readHostileParquet }
+}
+
+async function work({ format, seconds, seed }: Task): Promise<void> {
+  const each = await caseOf(format)
   const until = performance.now() + seconds * 1000
   let read = 0
   let slowestMs = 0
@@ -64,7 +83,7 @@ async function work({ seconds, seed }: { readonly seconds: number; readonly seed
       await setImmediate()
     }
     try {
-      const { outcome, cpuMs, heldBytes } = await readHostile(mutate(files, randomOf(seed * 1_000_003 + cases)))
+      const { outcome, cpuMs, heldBytes } = await each.read(each.make(randomOf(seed * 1_000_003 + cases)))
       if (outcome === 'read') read++
       slowestMs = Math.max(slowestMs, cpuMs)
       if (cpuMs > MAX_CPU_MS) finding = `case ${cases}: ${Math.round(cpuMs)} ms`
