@@ -40,7 +40,10 @@ const TYPED = /* sql */ `create schema typed;
       '1969-12-31 23:59:59.999999', '23:59:59.999999', '[]', '', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '{}');
   insert into typed.value (id) values (3);
   insert into typed.value (id, d9, d18, d38, day, at, wall, r4, r8) select i, i / 100.0, -i / 7.0, i / 3.0, date '1582-10-01' + i, timestamptz '1582-10-10 12:00:00.5+00' + i * interval '97 days 1 second',
-    timestamp '1500-02-27 06:07:08.000009' + i * interval '13 days', i / 3.0, i / 7.0 from generate_series(4, 2000) i`
+    timestamp '1500-02-27 06:07:08.000009' + i * interval '13 days', i / 3.0, i / 7.0 from generate_series(4, 2000) i;
+  create schema modern; create table modern.value (like typed.value including all);
+  insert into modern.value select (jsonb_populate_record(v, jsonb_build_object('at', greatest(at, '1582-10-15 00:00+00'), 'wall', greatest(wall, '1582-10-15')))).*
+    from typed.value v`
 
 const RUN = ['run', 'loans', '--once']
 
@@ -134,6 +137,16 @@ register:
   - {connection: counted_spark, schema: parquet, format: parquet}
 `,
   )
+  root.write(
+    'config/integrations/modern.yaml',
+    `name: modern
+source: {connection: core, tables: ['modern.*']}
+lake: {connection: lake}
+register:
+  - {connection: hive, database: hive3, format: parquet-hive3}
+  - {connection: spark, schema: hive3, format: parquet-hive3}
+`,
+  )
   await database.client.query(BOOK)
   await database.client.query(TYPED)
 }, 600_000)
@@ -176,6 +189,28 @@ test('in Parquet both engines hold every type as PostgreSQL does, in the base an
   const { code, stdout, stderr } = await command('reconcile', 'typed')
   expect([code, code === 0 ? '' : stdout + stderr]).toEqual([0, ''])
   for (const name of ['counted_hive.parquet', 'counted_spark.parquet']) expect(stdout).toContain(name)
+})
+
+test('in Parquet for Hive 3 both hold every type as well; a timestamp that Hive 4 would shift is refused, the table stays', {
+  timeout: 600_000,
+}, async () => {
+  expect(await command('run', 'modern', '--once')).toMatchObject({ code: 0 })
+  await database.client.query(/* sql */ `update modern.value set d38 = -d38, at = at + interval '1 microsecond' where id between 1000 and 1100;
+    delete from modern.value where id = 5; alter table modern.value add column later timestamp; insert into modern.value (id, later) values (20000, '1582-10-15 00:00')`)
+  expect(await command('run', 'modern', '--once')).toMatchObject({ code: 0 })
+  const { code, stdout, stderr } = await command('reconcile', 'modern')
+  expect([code, code === 0 ? '' : stdout + stderr]).toEqual([0, ''])
+  for (const name of ['hive.hive3', 'spark.hive3']) expect(stdout).toContain(name)
+  await database.client.query(`insert into modern.value (id, later) values (20001, '1582-10-14 23:59:59.999999')`)
+  const refused = await command('run', 'modern', '--once')
+  expect(refused.code).toBe(1)
+  expect(refused.stderr).toContain(
+    'Table "modern.value" cannot be written as parquet-hive3: Column "later" has a timestamp before 1582-10-15',
+  )
+  for (const name of ['hive', 'spark']) {
+    const shown = await command('query', 'select max(id) from hive3.modern_value', '--connection', name, '--format', 'csv')
+    expect([shown.code, shown.stdout.split('\n')[1]]).toEqual([0, '20000'])
+  }
 })
 
 test('each engine has the statistics that were asked for; what someone did to the files table is told and mended', {
