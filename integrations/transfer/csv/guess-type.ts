@@ -21,6 +21,8 @@ const COMMA = /^-?\d*,\d+$/
 const FLOATING = /^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$/
 const NAMED_FLOAT = /^(?:nan|[-+]?inf(?:inity)?)$/i
 const PADDED = /^-?0\d/
+/** `1.234`: a decimal, or one thousand and more. */
+const GROUPED = /^-?[1-9]\d{0,2}[.,]\d{3}$/
 const MAX_PRECISION = 38
 const EXACT_FLOAT_DIGITS = 15
 
@@ -48,6 +50,8 @@ const CANDIDATES: readonly Candidate[] = DATE_FORMATS.flatMap((formats, group) =
 
 export type GuessOptions = {
   readonly decimal: '.' | ','
+  /** What separates three digits may as well group them: nothing in the file shows that it is the decimal sign. */
+  readonly mayGroup: boolean
   readonly dateFormat: string | null
   readonly timestampFormat: string | null
 }
@@ -64,6 +68,8 @@ export class TypeGuess {
   #named = false
   #exponents = false
   #booleans = true
+  /** No number says that its digits are not grouped. */
+  #grouped = true
   #wholeDigits = 0
   #significant = 0
   #scale = 0
@@ -125,6 +131,7 @@ export class TypeGuess {
     this.#scale = Math.max(this.#scale, after.length)
     if (after !== '') this.#shortest = Math.min(this.#shortest, after.length)
     if (after.length > 1 && after.endsWith('0')) this.#paddedScale = Math.max(this.#paddedScale, after.length)
+    this.#grouped &&= after === '' ? digits.length < 4 : looksGrouped(text)
     this.#significant = Math.max(this.#significant, (digits + after).replace(/^0+|0+$/g, '').length)
     if (!whole || digits.length < 19) return
     const value = BigInt(text)
@@ -192,6 +199,10 @@ export class TypeGuess {
       // Versions: 5.1 and 5.10 are two, though one number. Who writes amounts pads all of them, or none.
       if (this.#paddedScale > this.#shortest)
         return guess(TEXT, 'some decimals end in zeros, some are shorter: numbers or names?')
+      if (this.#options.mayGroup && this.#grouped) {
+        const [decimal, group] = this.#options.decimal === '.' ? ['point', '.'] : ['comma', ',']
+        return guess(TEXT, `decimals or grouped digits? --decimal ${decimal}, or --types and --thousands ${group}`)
+      }
       const needed = this.#wholeDigits + this.#scale
       if (needed > MAX_PRECISION) return guess(TEXT, `more than ${MAX_PRECISION} digits`)
       return guess({ kind: 'decimal', precision: needed <= 16 ? 18 : MAX_PRECISION, scale: this.#scale })
@@ -201,6 +212,9 @@ export class TypeGuess {
     return guess({ kind: 'float64' })
   }
 }
+
+/** Whether the number may be a whole one with its digits grouped. */
+export const looksGrouped = (text: string): boolean => GROUPED.test(text)
 
 const guess = (type: LogicalType, note: string | null = null): Guess => ({ type, format: null, note })
 

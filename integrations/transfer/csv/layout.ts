@@ -3,7 +3,7 @@ import { METADATA_COLUMNS } from '../../../connectors/change.ts'
 import { ConnectorError } from '../../../connectors/errors.ts'
 import type { LogicalType } from '../../../connectors/logical-type.ts'
 import type { CsvDeclaration, CsvDialect } from './dialect.ts'
-import { type Guess, type GuessOptions, TypeGuess } from './guess-type.ts'
+import { type Guess, type GuessOptions, looksGrouped, TypeGuess } from './guess-type.ts'
 import { FIELD, RecordProblem, type RecordScanner } from './record-scanner.ts'
 import { eachRecord, fieldBytes } from './sniff.ts'
 
@@ -29,9 +29,11 @@ export function layoutOf(
   subject: string,
   whole: boolean,
 ): CsvLayout {
-  const decimal = declared.decimal ?? sniffDecimal(sample, partial, whole)
+  const sniffed = sniffDecimal(sample, partial, whole)
+  const decimal = declared.decimal ?? sniffed.decimal
   const options: GuessOptions = {
     decimal,
+    mayGroup: declared.decimal === undefined && declared.thousands === undefined && !sniffed.shown,
     dateFormat: declared.dateFormat ?? null,
     timestampFormat: declared.timestampFormat ?? null,
   }
@@ -153,22 +155,31 @@ function checkDeclared(types: CsvDeclaration['types'], names: readonly string[],
 const COMMA_NUMBER = /^-?\d+,\d+$/
 const POINT_NUMBER = /^-?\d*\.\d+$/
 
+/** `shown`: some number can only be read with this sign, and none only with the other one. */
+type SniffedDecimal = { readonly decimal: '.' | ','; readonly shown: boolean }
+
 /** A comma where fields are not separated by one, and only commas in the numbers of the sample. */
-function sniffDecimal(sample: Buffer, dialect: Delimited, whole: boolean): '.' | ',' {
-  if (dialect.delimiter === 0x2c) return '.'
-  let commas = 0
-  let points = 0
+function sniffDecimal(sample: Buffer, dialect: Delimited, whole: boolean): SniffedDecimal {
+  if (dialect.delimiter === 0x2c) return { decimal: '.', shown: true }
+  const commas = { all: 0, sure: 0 }
+  const points = { all: 0, sure: 0 }
+  const count = (tally: { all: number; sure: number }, text: string): void => {
+    tally.all++
+    if (!looksGrouped(text)) tally.sure++
+  }
   try {
     eachRecord(sample.subarray(0, 512 * 1024), dialect, whole && sample.length <= 512 * 1024, (fields) => {
       for (const field of fields) {
         const text = field.trim()
-        if (COMMA_NUMBER.test(text)) commas++
-        else if (POINT_NUMBER.test(text)) points++
+        if (COMMA_NUMBER.test(text)) count(commas, text)
+        else if (POINT_NUMBER.test(text)) count(points, text)
       }
       return true
     })
   } catch (error) {
     if (!(error instanceof RecordProblem)) throw error
   }
-  return commas > points ? ',' : '.'
+  const sure = commas.sure > 0 || points.sure > 0
+  const comma = sure ? commas.sure > points.sure : commas.all > points.all
+  return { decimal: comma ? ',' : '.', shown: sure && (commas.sure === 0 || points.sure === 0) }
 }

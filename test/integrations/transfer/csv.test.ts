@@ -37,6 +37,25 @@ describe('what a file looks like is sniffed', () => {
   })
 
   test.each([
+    ['points alone', 'n;v\n1;1.234\n2;12.500', 'utf8'],
+    ['commas alone', 'n\tv\n1\t1,234\n2\t12,500\n3\t999', 'utf8'],
+    ['points beside decimal commas', 'n;w;v\n1;0,5;1.234\n2;1,5;2.000\n3;7,25;3.500', 'utf8'],
+    ['commas beside decimal points', 'n\tw\tv\n1\t0.5\t1,234\n2\t1.5\t2,000\n3\t7.25\t3,500', 'utf8'],
+    ['a fraction of another length', 'n;v\n1;1.234\n2;1.5', 'decimal(18,3)'],
+    ['one that begins with a zero', 'n;v\n1;1.234\n2;0.125', 'decimal(18,3)'],
+    ['a whole number that is not grouped', 'n;v\n1;1.234\n2;2500', 'decimal(18,3)'],
+    ['decimal points elsewhere', 'n;w;v\n1;0.5;1.234\n2;1.5;2.500', 'decimal(18,3)'],
+    ['fields that commas separate', 'n,v\n1,1.234\n2,2.500', 'decimal(18,3)'],
+  ])('three digits behind a sign may be grouped ones, which nobody guesses: %s', async (_, text, type) => {
+    const reader = await openCsv(`${text}\n`)
+    expect(typesOf(reader).split(' ').at(-1)).toBe(type)
+    if (text.includes('w') || type !== 'utf8') return
+    expect(reader.layout.columns[1]?.note).toContain(text.includes(',') ? '--decimal comma' : '--decimal point')
+    const declared = await openCsv(`${text}\n`, { decimal: text.includes(',') ? ',' : '.' })
+    expect(typesOf(declared)).toContain('v decimal(18,3)')
+  })
+
+  test.each([
     ['UTF-8 with a mark', Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from('näme,n\nü,1\n')])],
     ['UTF-16LE with a mark', Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('näme,n\nü,1\n', 'utf16le')])],
     ['UTF-16LE without one', Buffer.from('näme,n\nü,1\n', 'utf16le')],
