@@ -1,14 +1,16 @@
 /** Reads source, log and warehouses for a schema plan, and asks each warehouse for its DDL. Executes nothing. I/O. */
 import type { LoadedIntegration, RegisterTarget } from '../config/integration.ts'
 import type { TableName } from '../connectors/change.ts'
-import type { ObjectStore, Warehouse } from '../connectors/ports.ts'
+import type { ObjectStore, Registered, Warehouse } from '../connectors/ports.ts'
 import { governedSource } from '../integrations/capture/policies/governed-source.ts'
 import type { LogState } from '../integrations/land/log/commit.ts'
 import { loadState } from '../integrations/land/log/read.ts'
 import { tableFolder } from '../integrations/register/directory/keys.ts'
+import { otherFormats } from '../integrations/register/directory/other-format.ts'
 import { type ProjectionSettings, registerCommit } from '../integrations/register/register.ts'
 import { acceptedState, type PlanInput, schemaPlan, type TablePlan } from '../integrations/register/schema-plan.ts'
 import type { ComparedWarehouse } from '../integrations/register/warehouse-columns.ts'
+import { counted } from './format/quantities.ts'
 import { keptBackLines } from './kept-back.ts'
 import type { Opener } from './open.ts'
 import { policyRules } from './policies.ts'
@@ -67,6 +69,7 @@ export async function planIntegration(
       problems.push(...kept.map(({ line }) => line))
       const relations = await warehouse.describe(name, schema, signal)
       const { projected } = shown ?? {}
+      problems.push(...formatLines(name, target, projected))
       const compared = {
         connection,
         schema,
@@ -93,6 +96,18 @@ export async function planIntegration(
   }
   const held = tables.some((table) => table.held)
   return { integration: name, commit: state.number, source: core, held, tables, warehouses: planned, problems }
+}
+
+/** A registration at the same commit leaves files as they are, whatever format the YAML asks for by now. */
+function formatLines(
+  integration: string,
+  { connection, schema, format = 'orc' }: RegisterTarget,
+  projected: Registered['projected'],
+): readonly string[] {
+  return [...otherFormats(projected, format)].map(
+    ([found, tables]) =>
+      `warehouse ${connection} ${schema}: files of ${counted(tables, 'table')} are ${found}, "format: ${format}" is asked for: the next commit, or "portage register ${integration} --repair", writes them anew`,
+  )
 }
 
 async function readSource(
