@@ -11,7 +11,7 @@ import { copyBatches } from '../chunks.ts'
 import type { ColumnPlan } from '../decode/column-plan.ts'
 import { cutAt } from '../decode/position.ts'
 import { quoteIdentifier, quoteTable } from '../identifiers.ts'
-import { connectorError } from '../server-error.ts'
+import { connectorError, sqlState } from '../server-error.ts'
 import type { Lease, Sessions } from '../sessions.ts'
 import { naturalPlan, notFound, type Relation, readRelation, typesOf } from './relation.ts'
 
@@ -75,7 +75,7 @@ export async function openReader(
     }
   } catch (error) {
     await close()
-    throw connectorError(error, reading, signal)
+    throw unqualified(error, reading) ?? connectorError(error, reading, signal)
   }
 }
 
@@ -160,6 +160,14 @@ function withoutMetadata({ batch, release }: RowBatch): TableBatch {
   const children = batch.data.children.slice(METADATA_CHILDREN)
   const data = makeData({ type: new Struct(schema.fields), length: batch.numRows, nullCount: 0, children })
   return { batch: new RecordBatch(schema, data), release }
+}
+
+/** Names that a user wrote and that the server does not find: no search path is set, so that a name means one thing only. */
+function unqualified(error: unknown, reading: string): ConnectorError | null {
+  if (!/^(?:42P01|42883|42704|3F000)$/.test(sqlState(error) ?? '')) return null
+  const found = error instanceof Error ? error.message : ''
+  const cure = 'Name tables, functions and types of your own with their schema, such as public.loan'
+  return new ConnectorError('NOT_FOUND', `${reading} failed: ${found}. ${cure}`, { cause: error })
 }
 
 /** The cure for a replication stands in a file that a transfer does not have. */

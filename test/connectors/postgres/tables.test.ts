@@ -73,6 +73,15 @@ test('a query and a condition are read, whatever comments they end with', async 
   expect(await linesOf(reader)).toEqual(['1 | plain'])
 })
 
+test('a name without its schema is told as such', async () => {
+  await using subject = await filled()
+  const from = { kind: 'query', sql: 'select id from x' } as const
+  const cure = 'Name tables, functions and types of your own with their schema'
+  await expect(subject.tables.openReader(reading({ from }), signal)).rejects.toThrow(cure)
+  const where = reading({ where: 'mine(id)' })
+  await expect(subject.tables.openReader(where, signal)).rejects.toThrow(cure)
+})
+
 test.each([
   ['a second statement', 'select 1 as a; drop table public.x'],
   ['a second statement behind a closed parenthesis', 'select 1 as a) q; drop table public.x; select * from (select 1'],
