@@ -1,18 +1,28 @@
 /** The driver's rows as exact texts, in batches. I/O. */
+import { ConnectorError } from '../errors.ts'
 import type { SnowflakeColumn, SnowflakeRow } from './client.ts'
 import type { DriverStatement } from './driver.ts'
 import type { StartedStatement } from './statement.ts'
 
 const BATCH_ROWS = 1_024
 
+/** Throws `CONNECTION` when an answer names a type that does not exist: it was changed on its way. */
 export function readColumns(statement: DriverStatement): readonly SnowflakeColumn[] {
   return (statement.getColumns() ?? []).map((column) => ({
     name: column.getName(),
-    type: column.getType().toLowerCase(),
+    type: typeOf(column.getType()),
     scale: column.getScale() ?? null,
     precision: column.getPrecision() ?? null,
     nullable: column.isNullable(),
   }))
+}
+
+function typeOf(said: string | undefined): string {
+  if (said !== undefined) return said.toLowerCase()
+  throw new ConnectorError(
+    'CONNECTION',
+    'Snowflake’s answer has a column without a type: it was changed on its way. Check proxies in between, and run again',
+  )
 }
 
 /** Throws what the driver throws; cancels and stops the stream when the reader does. */
