@@ -1,7 +1,8 @@
 /** One connection with one open session: calls one after the other, each with a deadline. */
 import { ConnectorError } from '../../errors.ts'
+import { ThriftFormatError } from './binary-protocol.ts'
 import { type Service, serviceOver } from './calls.ts'
-import { connectionError, mismatchCure, openingError } from './failure.ts'
+import { connectionError, mismatchCure, openingError, required } from './failure.ts'
 import { type HiveClientOptions, serverName } from './options.ts'
 import { serverError } from './server-error.ts'
 import { openTransport, withDeadline } from './transport.ts'
@@ -69,6 +70,8 @@ async function open(options: HiveClientOptions, signal: AbortSignal): Promise<Co
       return await run(service)
     } catch (error) {
       if (limit.aborted) throw limit.reason
+      // Who answers what was not asked may do so again, and the next answer would be taken for that of another call.
+      if (error instanceof ThriftFormatError) transport.destroy()
       throw connectionError(error, `${what} on ${subject}`)
     }
   }
@@ -77,7 +80,7 @@ async function open(options: HiveClientOptions, signal: AbortSignal): Promise<Co
   try {
     const answer = await ask((each) => each.openSession(openRequest(options)), 'Opening a session', signal)
     requireSuccess(answer.status, `Opening a session on ${subject}`)
-    session = answer.sessionHandle
+    session = required(answer.sessionHandle, subject, 'a session')
   } catch (error) {
     transport.destroy()
     if (signal.aborted) throw signal.reason
@@ -161,8 +164,9 @@ function settingsOf(session: HiveClientOptions['session']): Readonly<Record<stri
 }
 
 /** Throws what the server said. `TStatusCode`: 0 success, 1 with information, 2 still executing, 3 error, 4 invalid handle. */
-export function requireSuccess(status: Status, subject: string): void {
-  if (status.statusCode <= 2) return
+export function requireSuccess(answered: Status | null, subject: string): void {
+  const status = required(answered, subject, 'a status')
+  if (required(status.statusCode, subject, 'the code of a status') <= 2) return
   const message = status.errorMessage ?? status.infoMessages?.[0]
   if (status.statusCode === 4 || /Invalid SessionHandle/.test(message ?? ''))
     throw new HandleForgotten(message ?? 'invalid handle')

@@ -34,6 +34,25 @@ export class LoginRefused extends Error {
   override readonly name = 'LoginRefused'
 }
 
+/** The server's side of the protocol failed (`TApplicationException`): it says so instead of an answer. */
+export class ServerException extends Error {
+  override readonly name = 'ServerException'
+}
+
+/** The server answered in the right form, but with what its interface does not allow. */
+export function brokenAnswer(subject: string, what: string): ConnectorError {
+  return new ConnectorError(
+    'INTERNAL',
+    `${subject} answered ${what}; TCLIService allows no such thing. Is it a HiveServer2 or a Spark Thrift server? Then report this with its version`,
+  )
+}
+
+/** Of an answer: what its interface says is always there. */
+export function required<T>(value: T | null | undefined, subject: string, what: string): T {
+  if (value === null || value === undefined) throw brokenAnswer(subject, `without ${what}`)
+  return value
+}
+
 /** `subject` says what was done on what. A ConnectorError passes unchanged. */
 export function connectionError(error: unknown, subject: string): ConnectorError {
   if (error instanceof ConnectorError) return error
@@ -51,6 +70,9 @@ function diagnose(error: unknown): Diagnosis {
   }
   if (error instanceof ThriftFormatError) {
     return { code: 'CONNECTION', problem: `what came back is no answer (${error.message})`, cure: AGAIN }
+  }
+  if (error instanceof ServerException) {
+    return { code: 'UNAVAILABLE', problem: `the server could not answer (${error.message}); its log says why`, cure: AGAIN }
   }
   if (error instanceof ConnectionClosed) {
     return { code: 'CONNECTION', problem: 'the server closed the connection', cure: AGAIN }
@@ -81,6 +103,13 @@ export function openingError(error: unknown, subject: string, options: Reached):
     return new ConnectorError(
       'CONNECTION',
       `${subject} failed: the server closed the connection. ${AGAIN}; if it stays so: ${hint}`,
+      { cause },
+    )
+  }
+  if (cause instanceof ServerException && /Invalid method name/.test(cause.message)) {
+    return new ConnectorError(
+      'CONFIGURATION',
+      `${subject} failed: a service of another kind listens there (${cause.message}). Set port in ${FILE} to that of HiveServer2 (10000), not of the metastore (9083)`,
       { cause },
     )
   }

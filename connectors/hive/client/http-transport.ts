@@ -28,9 +28,11 @@ export async function openHttp(options: HiveClientOptions, signal: AbortSignal):
       try {
         const response = await answerTo(send(options, { agent, cookies, message, signal }), message)
         keepCookies(cookies, response)
-        const body = await bodyOf(response)
-        if (response.statusCode !== 200) throw refusal(response, options, subject)
-        return body
+        if (response.statusCode !== 200) {
+          response.destroy()
+          throw refusal(response, options, subject)
+        }
+        return await bodyOf(response)
       } catch (error) {
         if (signal.aborted)
           lose(new ConnectorError('CONNECTION', `${subject} was given up because an answer did not come in time`))
@@ -72,6 +74,7 @@ function send(options: HiveClientOptions, { agent, cookies, message, signal }: S
       'content-type': 'application/x-thrift',
       'content-length': message.length,
       accept: 'application/x-thrift',
+      'accept-encoding': 'identity',
       authorization: `Basic ${basic}`,
       // HIVE-13853: a server with its filter against forged requests on wants to see it.
       'x-xsrf-header': 'true',
@@ -83,7 +86,9 @@ function send(options: HiveClientOptions, { agent, cookies, message, signal }: S
 async function answerTo(request: ClientRequest, message: Buffer): Promise<IncomingMessage> {
   return await new Promise((resolve, reject) => {
     request.on('response', resolve)
-    request.on('error', reject)
+    request.on('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code?.startsWith('HPE_') ? new ThriftFormatError(`it is no HTTP: ${error.code}`) : error),
+    )
     request.end(message)
   })
 }
@@ -107,7 +112,13 @@ function keepCookies(cookies: Map<string, string>, response: IncomingMessage): v
   }
 }
 
-function refusal({ statusCode }: IncomingMessage, options: HiveClientOptions, subject: string): Error {
+function refusal({ statusCode = 0 }: IncomingMessage, options: HiveClientOptions, subject: string): Error {
+  if (statusCode >= 300 && statusCode < 400) {
+    return new ConnectorError(
+      'CONFIGURATION',
+      `${subject} failed: HTTP ${statusCode}, a redirect, which is not followed: it would carry user and password elsewhere. Set host, port, tls and http_path in config/connections.yaml to where the server itself answers`,
+    )
+  }
   switch (statusCode) {
     case 401:
     case 403:

@@ -113,6 +113,12 @@ function* value(window: Window, type: number, depth: number): Generator<void, vo
       while (!window.has(6)) yield
       const [key, item] = [window.byte(), window.byte()]
       const size = length(window)
+      const [keyWidth, itemWidth] = [WIDTHS[key], WIDTHS[item]]
+      // Else a size alone, with nothing behind it, would be counted up to.
+      if (keyWidth !== undefined && itemWidth !== undefined) {
+        window.skip((keyWidth + itemWidth) * size)
+        return
+      }
       for (let index = 0; index < size; index++) {
         yield* value(window, key, depth + 1)
         yield* value(window, item, depth + 1)

@@ -4,6 +4,7 @@ import type { Environment } from '../../ports.ts'
 import type { Service } from './calls.ts'
 import type { HiveColumn, HivePage, HiveResult } from './client.ts'
 import { type Connection, orAbsent, requireSuccess } from './connection.ts'
+import { required } from './failure.ts'
 import { type HiveClientOptions, serverName } from './options.ts'
 import { columnsOf, pageOf, type WireColumn, type WireRowSet } from './rows.ts'
 import { serverError } from './server-error.ts'
@@ -40,7 +41,7 @@ export async function start(connection: Connection, sql: string, { options, sign
     { what: 'Statement', signal },
   )
   requireSuccess(answer.status, subject)
-  return { connection, handle: answer.operationHandle, subject }
+  return { connection, handle: required(answer.operationHandle, subject, 'an operation'), subject }
 }
 
 /** Waits for the engine. Cancels after `statement_timeout_ms`, and when aborted. True when there are rows to fetch. */
@@ -53,7 +54,7 @@ export async function finish(running: Running, { options, environment, signal }:
       signal,
     })
     requireSuccess(answer.status, running.subject)
-    switch (answer.operationState) {
+    switch (required(answer.operationState, running.subject, 'a state')) {
       case STATE.finished:
         return orAbsent(answer.hasResultSet) ?? running.handle.hasResultSet
       case STATE.canceled:
@@ -87,7 +88,7 @@ export async function resultOf(running: Running, around: Around): Promise<HiveRe
     signal: around.signal,
   })
   requireSuccess(answer.status, running.subject)
-  const columns = columnsOf((answer.schema?.columns ?? []) as unknown as readonly WireColumn[])
+  const columns = columnsOf((answer.schema?.columns ?? []) as unknown as readonly WireColumn[], running.subject)
   // Spark answers DDL with a result of no columns.
   if (columns.length === 0) {
     await close(running)

@@ -4,6 +4,7 @@
  */
 import { ConnectorError } from '../../errors.ts'
 import type { HiveColumn, HivePage, HiveValue } from './client.ts'
+import { brokenAnswer, required } from './failure.ts'
 
 /** `TTypeId` of the interface, as Hive writes the types. */
 const TYPE_NAMES: Readonly<Record<number, string>> = {
@@ -36,23 +37,27 @@ type Qualifiers = Readonly<Record<string, { readonly i32Value?: number | null }>
 
 /** As the generated code reads `TColumnDesc`. */
 export type WireColumn = {
-  readonly columnName: string
+  readonly columnName: string | null
   readonly typeDesc: {
-    readonly types: readonly {
-      readonly primitiveEntry?: {
-        readonly type: number
-        readonly typeQualifiers?: { readonly qualifiers: Qualifiers } | null
-      } | null
-    }[]
-  }
+    readonly types:
+      | null
+      | readonly {
+          readonly primitiveEntry?: PrimitiveEntry | null
+        }[]
+  } | null
 }
 
 /** Columns in their order, repeated names kept. */
-export function columnsOf(columns: readonly WireColumn[]): readonly HiveColumn[] {
-  return columns.map(({ columnName, typeDesc }) => ({ name: columnName, type: typeName(typeDesc.types[0]?.primitiveEntry) }))
+export function columnsOf(columns: readonly WireColumn[], subject: string): readonly HiveColumn[] {
+  return columns.map(({ columnName, typeDesc }) => ({
+    name: required(columnName, subject, 'the name of a column'),
+    type: typeName(required(typeDesc?.types, subject, 'the type of a column')[0]?.primitiveEntry),
+  }))
 }
 
-function typeName(entry: WireColumn['typeDesc']['types'][number]['primitiveEntry']): string {
+type PrimitiveEntry = { readonly type: number; readonly typeQualifiers?: { readonly qualifiers: Qualifiers } | null }
+
+function typeName(entry: PrimitiveEntry | null | undefined): string {
   if (entry === null || entry === undefined) return 'user_defined'
   const name = TYPE_NAMES[entry.type] ?? 'user_defined'
   const of = (qualifier: string): number | undefined => entry.typeQualifiers?.qualifiers[qualifier]?.i32Value ?? undefined
@@ -94,17 +99,34 @@ export function pageOf(set: WireRowSet | null | undefined, columns: readonly Hiv
 }
 
 function columnar(wire: NonNullable<WireRowSet['columns']>, columns: readonly HiveColumn[], subject: string): HivePage {
-  if (wire.length !== columns.length) throw broken(subject, `${wire.length} columns of values for ${columns.length} columns`)
+  if (wire.length !== columns.length)
+    throw brokenAnswer(subject, `with ${wire.length} columns of values for ${columns.length} columns`)
   const decoded = wire.map((column, index) => {
-    const member = Object.values(column).find((each) => each !== null && each !== undefined)
-    if (member === undefined || member === null) throw broken(subject, 'a column without values')
-    return decode(member, columns[index]?.type ?? 'string')
+    const { name, type } = columns[index] as HiveColumn
+    const [member, values] = Object.entries(column).find(([, each]) => each !== null && each !== undefined) ?? []
+    const expected = MEMBERS[type]
+    if (expected !== undefined && member !== expected)
+      throw brokenAnswer(subject, `with ${member} for column "${name}", which is ${type}`)
+    return decode(required(values, subject, `values of column "${name}"`), type)
   })
   const rows = decoded[0]?.length ?? 0
-  if (decoded.some(({ length }) => length !== rows)) throw broken(subject, 'columns of different lengths')
+  if (decoded.some(({ length }) => length !== rows)) throw brokenAnswer(subject, 'with columns of different lengths')
   return { rows, columns: decoded }
 }
 
+/** Members of `TColumn` by type. Every other type comes as text. */
+const MEMBERS: Readonly<Record<string, string>> = {
+  boolean: 'boolVal',
+  tinyint: 'byteVal',
+  smallint: 'i16Val',
+  int: 'i32Val',
+  bigint: 'i64Val',
+  float: 'doubleVal',
+  double: 'doubleVal',
+  binary: 'binaryVal',
+}
+
+/** The server leaves the zeros at the end of a bitmap out. */
 function decode({ values, nulls }: WireValues, type: string): readonly HiveValue[] {
   const convert = CONVERSIONS[type.replace(/\(.*/, '')]
   const mask = nulls ?? new Uint8Array(0)
@@ -132,15 +154,13 @@ function byRows(rows: NonNullable<WireRowSet['rows']>, columns: readonly HiveCol
   }
   const decoded = columns.map(({ type }, index) =>
     rows.map(({ colVals }) => {
-      if (colVals.length !== columns.length) throw broken(subject, `${colVals.length} values for ${columns.length} columns`)
+      if (colVals.length !== columns.length) {
+        throw brokenAnswer(subject, `with ${colVals.length} values for ${columns.length} columns`)
+      }
       const value = Object.values(colVals[index] ?? {}).find((each) => each !== null && each !== undefined)?.value
       if (value === null || value === undefined) return null
       return CONVERSIONS[type]?.(value) ?? (value as HiveValue)
     }),
   )
   return { rows: rows.length, columns: decoded }
-}
-
-function broken(subject: string, what: string): ConnectorError {
-  return new ConnectorError('INTERNAL', `${subject} answered with ${what}; its interface allows no such thing`)
 }

@@ -48,7 +48,9 @@ async function readPacket(socket: Socket, signal: AbortSignal): Promise<{ readon
       const size = bytes.length < HEADER_BYTES ? 0 : bytes.readUInt32BE(1)
       if (status < STATUS.start || status > STATUS.complete || size > MAX_PAYLOAD) {
         settle(() => reject(new ThriftFormatError('the answer to the login is not SASL')))
-      } else if (bytes.length >= HEADER_BYTES + size) {
+      } else if (bytes.length > HEADER_BYTES + size) {
+        settle(() => reject(new ThriftFormatError('bytes follow the answer to the login')))
+      } else if (bytes.length === HEADER_BYTES + size) {
         settle(() => resolve({ status, payload: bytes.subarray(HEADER_BYTES, HEADER_BYTES + size) }))
       }
     }

@@ -20,10 +20,14 @@ export type FakeFault = {
   readonly after?: number
   /**
    * `silent`: no answer ever. `drop`: the connection ends before the call is looked at. `half`: it ends in the middle of the
-   * answer. `slow`: the answer comes `ms` later. `bytes`: something else than an answer.
+   * answer. `slow`: the answer comes `ms` later. `drip`: byte by byte, one each `ms`. `bytes`: what `bytes` makes of the answer as it
+   * would go out. `result`: what `result` makes of the structure.
    */
-  readonly kind: 'silent' | 'drop' | 'half' | 'slow' | 'bytes'
+  readonly kind: 'silent' | 'drop' | 'half' | 'slow' | 'drip' | 'bytes' | 'result'
   readonly ms?: number
+  /** Default: a sentence of HTTP. */
+  readonly bytes?: (answer: Buffer) => Buffer
+  readonly result?: (answer: Readonly<Record<string, unknown>>) => object
 }
 
 export type FakeHiveOptions = {
@@ -60,7 +64,7 @@ export interface FakeHiveServer extends AsyncDisposable {
 /** A server that answers when this returns. */
 export async function startFakeHive(options: FakeHiveOptions): Promise<FakeHiveServer> {
   const state = newState()
-  const faults: { -readonly [Key in keyof FakeFault]: FakeFault[Key] }[] = []
+  const faults: Armed[] = []
   const sockets = new Set<Socket>()
   const desk: Desk = { options, state, faults }
   const server = listenerOf(desk)
@@ -98,10 +102,12 @@ export async function startFakeHive(options: FakeHiveOptions): Promise<FakeHiveS
   }
 }
 
+type Armed = { -readonly [Key in keyof FakeFault]: FakeFault[Key] }
+
 type Desk = {
   readonly options: FakeHiveOptions
   readonly state: FakeState
-  readonly faults: { call: string; after?: number; kind: FakeFault['kind']; ms?: number }[]
+  readonly faults: Armed[]
 }
 
 function listenerOf(desk: Desk): Server {
@@ -167,7 +173,7 @@ async function overHttp(desk: Desk, request: IncomingMessage, response: ServerRe
       response.end(bytes)
     },
     begin: (bytes, of) => {
-      response.setHeader('content-length', of)
+      if (!response.headersSent) response.setHeader('content-length', of)
       response.write(bytes)
     },
     drop: () => void request.socket.destroy(),
@@ -178,7 +184,7 @@ async function overHttp(desk: Desk, request: IncomingMessage, response: ServerRe
 /** Takes chunks; each whole message is answered in its turn. */
 function messages({ options, state, faults }: Desk, peer: Peer, framed: boolean): (chunk: Buffer) => void {
   const transport = framed ? thrift.TFramedTransport : thrift.TBufferedTransport
-  let struck: FakeFault['kind'] | null = null
+  let struck: FakeFault | null = null
   const processor = new service.Processor(faulty(handlerOf(state, options.script, options.protocol ?? 10)))
 
   function faulty(handler: Handler): CallbackHandler {
@@ -189,9 +195,11 @@ function messages({ options, state, faults }: Desk, peer: Peer, framed: boolean)
         const fault = nextFault(name)
         if (fault?.kind === 'drop') peer.drop()
         if (fault?.kind === 'drop' || fault?.kind === 'silent') return
-        struck = fault?.kind ?? null
+        struck = fault
         const later = fault?.kind === 'slow' ? delay(fault.ms ?? 0) : Promise.resolve()
-        void later.then(() => answer(request)).then((result) => done(null, result), done)
+        void later
+          .then(() => answer(request))
+          .then((result) => done(null, fault?.result?.(result as Readonly<Record<string, unknown>>) ?? result), done)
       },
     ])
     return Object.fromEntries(entries) as CallbackHandler
@@ -209,11 +217,15 @@ function messages({ options, state, faults }: Desk, peer: Peer, framed: boolean)
   }
 
   const send = (bytes: Buffer): void => {
-    if (struck === 'half') {
+    if (struck?.kind === 'half') {
       peer.begin(bytes.subarray(0, bytes.length >> 1), bytes.length)
       setImmediate(peer.drop)
+    } else if (struck?.kind === 'drip') {
+      void drip(peer, bytes, struck.ms ?? 0)
+    } else if (struck?.kind === 'bytes') {
+      peer.write(struck.bytes?.(bytes) ?? Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'))
     } else {
-      peer.write(struck === 'bytes' ? Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n') : bytes)
+      peer.write(bytes)
     }
   }
 
@@ -227,4 +239,11 @@ function messages({ options, state, faults }: Desk, peer: Peer, framed: boolean)
       else peer.drop()
     }
   })
+}
+
+async function drip(peer: Peer, bytes: Buffer, ms: number): Promise<void> {
+  for (let at = 0; at < bytes.length; at++) {
+    peer.begin(bytes.subarray(at, at + 1), bytes.length)
+    await delay(ms)
+  }
 }
