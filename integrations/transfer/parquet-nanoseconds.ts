@@ -93,7 +93,8 @@ function refusal(file: ReadableFile, column: string): ConnectorError {
   )
 }
 
-function bufferOf(file: ReadableFile, signal: AbortSignal): AsyncBuffer {
+/** The file as hyparquet reads it. */
+export function bufferOf(file: ReadableFile, signal: AbortSignal): AsyncBuffer {
   return {
     byteLength: file.size,
     slice: async (start, end = file.size) => {

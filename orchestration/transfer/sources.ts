@@ -11,7 +11,8 @@ import { type CsvReader, openCsvReader } from '../../integrations/transfer/csv/c
 import { openFileWriter } from '../../integrations/transfer/file-writers.ts'
 import { openForeignReader } from '../../integrations/transfer/foreign/foreign-reader.ts'
 import { openLakeReader } from '../../integrations/transfer/lake-reader.ts'
-import { refuseNanoseconds } from '../../integrations/transfer/parquet-nanoseconds.ts'
+import { bufferOf, refuseNanoseconds } from '../../integrations/transfer/parquet-nanoseconds.ts'
+import { refuseWideColumns } from '../../integrations/transfer/parquet-wide.ts'
 import { UsageError } from '../exit-codes.ts'
 import type { Session } from '../session.ts'
 import { VERSION } from '../version.ts'
@@ -146,6 +147,7 @@ async function openFileSource(
   const magic = Buffer.from(await file.read(0, 4, signal)).toString('latin1')
   refuseForeign(file.name, magic)
   const sha256 = request.hashed ? await hashOf(file, signal) : null
+  if (magic !== 'PAR1') refuseMisnamed(file.name, options)
   if (magic !== 'PAR1') return openCsvSource(session, file, sha256, request, signal)
   refuseCsvOptions(options, `${fileName(address)} is Parquet`)
   const spool = closing.use(await openSpool(session.environment.stateDir))
@@ -163,6 +165,7 @@ async function openFileSource(
       signal,
     ),
   )
+  await refuseWideColumns(bufferOf(file, signal), file.name, columns)
   if (!options.dryRun) await refuseNanoseconds(file, columns, signal)
   return { reader, csv: null, sha256 }
 }
@@ -187,6 +190,16 @@ function refuseForeign(name: string, magic: string): void {
   if (/^\s*[[{]\s*["{[\r\n]/.test(magic)) {
     throw new ConnectorError('UNSUPPORTED', `File "${name}" begins like JSON; transfer reads CSV and Parquet`)
   }
+}
+
+/** Half a download, or an error page that was saved: it would be read as a CSV file of a few lines. */
+function refuseMisnamed(name: string, { csv }: TransferOptions): void {
+  if (!/\.parquet$/i.test(name) || Object.keys(csv).length > 0) return
+  const found = 'does not begin with "PAR1" as Parquet files do'
+  throw new ConnectorError(
+    'FORMAT',
+    `File "${name}" ${found}. Get it again; if it is CSV, say so with an option of CSV such as --header`,
+  )
 }
 
 async function openCsvSource(

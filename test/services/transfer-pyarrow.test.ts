@@ -44,3 +44,14 @@ test.each(['fine', 'fine_utc', 'fine_int96'])('nanoseconds are refused, not cut 
   const { code, stderr } = await toCsv(name)
   expect([code, stderr]).toEqual([1, expect.stringContaining('column "a": a timestamp has nanoseconds')])
 })
+
+test.each([
+  ['wide_decimal', 'is a decimal of 60 digits'],
+  ['wide_nested', 'is a decimal of 60 digits'],
+  ['fine_time', 'is a time of day in nanoseconds'],
+])('what would lose digits is refused by its type, and may be left out: %s', async (name, problem) => {
+  const { code, stderr } = await toCsv(name)
+  expect([code, stderr]).toEqual([1, expect.stringContaining(`column "a" ${problem}`)])
+  expect(await toCsv(name, '--dry-run')).toMatchObject({ code: 1 })
+  expect(await toCsv(name, '--columns', 'id')).toMatchObject({ code: 0 })
+})

@@ -272,6 +272,17 @@ test.each([
   expect([code, stderr]).toEqual([1, expect.stringContaining(message)])
 })
 
+test('what is named Parquet and is none is no CSV file of a few lines, unless somebody says so', async () => {
+  place.write('page.parquet', 'id,error\n1,not found\n')
+  place.write('nothing.parquet', '')
+  for (const name of ['page.parquet', 'nothing.parquet']) {
+    const { code, stderr } = await run('transfer', file(name), 'lake:page')
+    expect([code, stderr]).toEqual([1, expect.stringContaining('does not begin with "PAR1"')])
+  }
+  await transfer(file('page.parquet'), 'lake:page', '--header')
+  expect(await query('select error from page')).toBe('not found')
+})
+
 test('what transfers made is removed like any other integration, after being told', async () => {
   place.write('x.csv', 'id\n1\n')
   await transfer(file('x.csv'), 'lake:gone.x')
