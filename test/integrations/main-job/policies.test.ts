@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { filesOf, rewrite } from '../reconcile/damage.ts'
 import { type Job, openJob } from './job.ts'
 
 const KEY = 'a key of the tests, not a secret'
@@ -177,6 +178,65 @@ test('a row filter carries exactly the rows that Postgres selects, whatever is i
   const [expected] = await db.query<{ n: string }>('select count(*) as n from public.loan where amount < 100')
   expect((await rows(job, 'select count(*)::varchar as n from job.loan'))[0]?.n).toBe(expected?.n)
 })
+
+test('no command shows what is hidden: plans, comparisons, compaction, exports, the audit trail, files of the state', async () => {
+  await using job = await openPolicyJob(`on_bad_value: reject
+columns:
+  public.guest.mail: {mask: {hmac_sha256: '\${env:PII_KEY}'}}
+  public.guest.city: {mask: {fixed: somewhere}}
+  public.guest.notes: {exclude: true}
+  public.guest.score: {mask: {partial: {keep_last: 1}}}
+  public.guest.due: {exclude: true}
+`)
+  const { db } = job
+  const printed: string[] = []
+  const ran = async (code: number, ...argv: readonly string[]) => {
+    const ended = await job.run(...argv)
+    expect([argv[0], ended.code, ended.stderr.slice(0, ended.code === code ? 0 : 2000)]).toEqual([argv[0], code, ''])
+    printed.push(ended.stdout, ended.stderr)
+    return ended.stdout
+  }
+  await db.query(
+    `create table public.guest (mail text primary key, city text default 'CanaryDefault', notes text, score numeric(12,2), due date, n int)`,
+  )
+  await db.query(`insert into public.guest select 'CanaryMail' || i, 'CanaryCity' || i, 'CanaryNote' || i, i * 1000 + 7777777.25, 'infinity', i
+    from generate_series(1, 40) i`)
+  await ran(0, 'check', 'job', '--json')
+  await ran(0, 'run', '--until-current', '--verbose', '--json')
+  await db.query(`update public.guest set city = 'CanaryCityNew', notes = repeat('CanaryNote', 900) where n <= 20`)
+  await db.query(`update public.guest set score = 'NaN' where n = 3`)
+  await db.query(`update public.guest set n = -n where n = 4`)
+  await db.query(`alter table public.guest add column late text default 'x', alter column city type varchar(200)`)
+  await ran(0, 'plan', 'job', '--json', '--all')
+  await ran(0, 'run', '--until-current', '--verbose', '--json')
+  for (const argv of [
+    ['plan', '--all'],
+    ['status'],
+    ['status', '--json'],
+    ['compact', '--renew', 'always', '--json'],
+    ['audit', '--json'],
+    ['audit', '--verify'],
+  ])
+    await ran(0, ...argv)
+  await ran(0, 'discover', 'core', '--json')
+  await ran(0, 'reconcile', '--deep', '--json')
+  await ran(0, 'resync', 'job', 'public.guest', '--where', 'n = 9')
+  await ran(0, 'run', '--until-current', '--json')
+  // A row that is wrong is shown by its key: the masked one.
+  const { changes, base } = filesOf(job, await job.state(), 'public.guest')
+  for (const path of [...changes, ...base]) await rewrite(path, `select * replace (n + 1000 as n) from f`)
+  const differing = await ran(4, 'reconcile', '--deep', '--json')
+  expect(differing).toContain(hmac('CanaryMail30'))
+  await ran(4, 'reconcile')
+  expect(await ran(0, 'query', 'select * from job.guest_changes', '--format', 'json')).toContain(hmac('CanaryMail1'))
+  for (const path of changes) await ran(0, 'inspect', path, '--rows', '5')
+  await ran(0, 'transfer', 'lake:job.public.guest', `file:${job.root.path('out.csv')}`)
+  await ran(1, 'query', 'select cast(mail as int) from job.guest')
+  await ran(0, 'vacuum', '--grace', '0s', '--json')
+  const hidden = ['CanaryMail', 'CanaryCity', 'CanaryNote', '7778777', '7817777', '7807777']
+  expect(traces(job, hidden, printed)).toEqual([])
+  expect(job.root.read('out.csv')).toContain(hmac('CanaryMail1'))
+}, 120_000)
 
 test('a rejected update takes the row away that a filter carried, also where whole old rows are logged', async () => {
   await using job = await openPolicyJob(`on_bad_value: reject\ntables:\n  public.loan: {where: "status = 'paid'"}\n`)
