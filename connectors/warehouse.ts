@@ -136,13 +136,13 @@ export type RegisterRequest = {
   readonly commit: number
   readonly position: Position
   readonly tables: readonly TableRegistration[]
-  /**
-   * Relations of tables that the warehouse cannot hold as they are now: they stay as they were registered last. Only for one that
-   * `reads: 'directory'`, whose files are its own; absent = none.
-   */
+  /** Relations of tables that the warehouse cannot hold as they are now: they stay as they were registered last. Absent = none. */
   readonly kept?: readonly string[]
   readonly dryRun: boolean
-  /** Make everything anew and prove every file, whatever the warehouse says that it shows; so it is for the commit that it shows. */
+  /**
+   * `true`: make everything anew and prove every file, whatever the warehouse says that it shows. `false`: only what differs from
+   * what it says, also for the commit that it shows. Absent: everything for that commit, else what differs.
+   */
   readonly repair?: boolean
   /** Files of projections that come and go with this registration; present when the warehouse `reads: 'directory'`. */
   readonly projection?: { readonly filesAdded: number; readonly filesRemoved: number }
@@ -153,12 +153,19 @@ export type RegisterOutcome = {
   readonly statements: readonly string[]
   readonly filesAdded: number
   readonly filesRemoved: number
+  /**
+   * What the engine said to the statements about one table each (`attemptTable`): those are shown as they were before, the others at
+   * the commit. Absent = none.
+   */
+  readonly refused?: ReadonlyMap<TableName, ConnectorError>
 }
 
 /** What a warehouse shows now, from the warehouse itself. */
 export type Registered = {
   readonly commit: number
   readonly relations: readonly string[]
+  /** Relations that stayed as they were at an earlier commit, whose files they read. Only of one that `reads: 'list'`; absent = none. */
+  readonly behind?: ReadonlyMap<string, number>
   /** By relation the recorded `TableProjection.state`; absent unless the warehouse `reads: 'directory'`. */
   readonly projected?: ReadonlyMap<string, string>
 }
@@ -207,7 +214,8 @@ export type LinkRequest = {
  * An engine that queries the lake's files in place.
  *
  * `register` is a monotonic diff: afterwards exactly the committed files of the request are visible; a repeat changes
- * nothing; a reader sees the relations of one commit, never half of two. Throws `PROOF` when the rows of new files differ from the commit's.
+ * nothing; a reader sees the relations of one commit, never half of two. A table that the engine refuses keeps no other back.
+ * Throws `PROOF` when the rows of new files differ from the commit's.
  */
 export interface Warehouse extends AsyncDisposable {
   readonly kind: string

@@ -12,6 +12,7 @@ export type AuditKind =
   | 'run.fail'
   | 'transfer'
   | 'register'
+  | 'register.refused'
   | 'schema.apply'
   | 'remove'
   | 'features.materialize'

@@ -1,6 +1,6 @@
 /** Who reads the history of an integration's tables: warehouses that show it, and feature tables made from it. I/O. */
 import type { LoadedIntegration } from '../config/integration.ts'
-import type { ObjectStore } from '../connectors/ports.ts'
+import type { ObjectStore, Registered } from '../connectors/ports.ts'
 import { loadState } from '../integrations/land/log/read.ts'
 import type { Needs } from '../integrations/maintain/needed.ts'
 import type { ShownDirectories } from '../integrations/register/directory/superseded.ts'
@@ -23,7 +23,7 @@ export async function shownInWarehouses(
       // It may be registered from another machine, with state that this one does not see.
       const why = found === null ? 'nothing is registered as seen from here' : null
       const place = { connection, schema, registered: found }
-      shown.push({ ...place, by, commit: found?.commit ?? null, relations: found?.relations.length ?? 0, why })
+      shown.push({ ...place, by, commit: oldestShown(found), relations: found?.relations.length ?? 0, why })
     } catch (error) {
       if (signal.aborted) throw error
       const why = error instanceof Error ? error.message : String(error)
@@ -32,6 +32,10 @@ export async function shownInWarehouses(
   }
   return shown
 }
+
+/** Of a table that was refused since, a warehouse still reads the files of an earlier commit. */
+const oldestShown = (found: Registered | null): number | null =>
+  found === null ? null : Math.min(found.commit, ...(found.behind?.values() ?? []))
 
 /** Integrations of the same lake that are made from this one's history: feature tables. */
 export async function madeFromHistory(

@@ -7,7 +7,7 @@ import { EXIT, UsageError } from './exit-codes.ts'
 import { counted } from './format/quantities.ts'
 import { printRows } from './output.ts'
 import { projectionSettings } from './projection-settings.ts'
-import { recordAudit } from './record-audit.ts'
+import { recordAudit, refusedNotes } from './record-audit.ts'
 import { printHeld, printRefused } from './run-summary.ts'
 import { openSession } from './session.ts'
 import { anyIntegration } from './transfer/lake-integrations.ts'
@@ -40,10 +40,9 @@ export async function registerNow(context: CommandContext, options: RegisterComm
       { integration: name, schema, state, store, warehouse, projection, dryRun, repair },
       signal,
     )
-    if (!dryRun && !outcome.upToDate) {
-      const details = { connection, schema, commit: outcome.commit, repair }
-      await recordAudit({ store, integration, environment, by }, { event: 'register', details })
-    }
+    const register = { event: 'register', details: { connection, schema, commit: outcome.commit, repair } } as const
+    const notes = [...(outcome.upToDate ? [] : [register]), ...refusedNotes(target, outcome.refused, context.redaction.redact)]
+    if (!dryRun) for (const note of notes) await recordAudit({ store, integration, environment, by }, note)
     rows.push({ connection, schema, newest: state.number, ...outcome })
   }
   await printRows(context, rows, {

@@ -6,10 +6,10 @@
 import { recoveryOf } from '../connectors/errors.ts'
 import type { Environment, ObjectStore } from '../connectors/ports.ts'
 import type { LogState } from '../integrations/land/log/commit.ts'
-import type { Remembered } from '../integrations/register/directory/project.ts'
 import { heldTables } from '../integrations/register/held-tables.ts'
 import type { RefusedTable } from '../integrations/register/refused.ts'
 import { registerCommit } from '../integrations/register/register.ts'
+import { newRemembered, type Remembered } from '../integrations/register/remembered.ts'
 import { retry } from './retry.ts'
 import type { OpenWarehouse, ProgressEvent, RefusedIn, RunSummary } from './run-types.ts'
 
@@ -110,13 +110,13 @@ export class Registrar {
     const { integration, store, progress } = this.#options
     const state = this.#options.state()
     const { connection, schema, warehouse, projection } = target
-    const remembered = this.#remembered.get(target) ?? new Map()
+    const remembered = this.#remembered.get(target) ?? newRemembered()
     this.#remembered.set(target, remembered)
     const request = { integration, schema, state, store, warehouse, projection, dryRun: false, remembered }
     const outcome = await registerCommit(request, signal)
     this.#registered.set(target, state.number)
     // An empty log is shown as it is; a warehouse that holds none of the tables shows nothing.
-    if (outcome.commit !== null || outcome.refused.length === 0) this.#shown.add(target)
+    if (outcome.relations.length > 0 || outcome.refused.length === 0) this.#shown.add(target)
     else this.#shown.delete(target)
     this.#tellRefused(target, outcome.refused)
     if (outcome.commit === null || outcome.upToDate) return

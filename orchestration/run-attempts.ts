@@ -12,7 +12,7 @@ import { serveMetrics } from './metrics-server.ts'
 import { openIntegration } from './open-integration.ts'
 import { createProgress } from './progress.ts'
 import { reconcileBeside } from './reconcile-beside.ts'
-import { type AuditNote, recordAudit } from './record-audit.ts'
+import { type AuditNote, recordAudit, refusedNotes } from './record-audit.ts'
 import { retry } from './retry.ts'
 import { runIntegration } from './run.ts'
 import { printSummary } from './run-summary.ts'
@@ -122,7 +122,16 @@ function attempts(
   const record = (store: ObjectStore, draft: AuditNote) => recordAudit({ store, integration, environment, by }, draft)
   return retry(
     async ({ progressed }) => {
+      await using open = await openIntegration(integration, opener, signal)
+      const { source, rules, store, warehouses } = open
+      let recorded = Promise.resolve()
       const told = (event: ProgressEvent): void => {
+        if (event.kind === 'refused') {
+          for (const note of refusedNotes(event, event.tables, context.redaction.redact)) {
+            // That it was told matters more than that it could not be recorded.
+            recorded = recorded.then(() => record(store, note)).catch(() => undefined)
+          }
+        }
         if (event.kind === 'commit' && event.commit !== 'claim') {
           worked = true
           // A run that ends by itself writes a heartbeat in every attempt, also in one that fails afterwards.
@@ -130,8 +139,6 @@ function attempts(
         }
         emit(event)
       }
-      await using open = await openIntegration(integration, opener, signal)
-      const { source, rules, store, warehouses } = open
       if (!begun && !dryRun) {
         await record(store, { event: 'run.begin', details: { mode } })
         begun = true
@@ -153,7 +160,7 @@ function attempts(
         throw error
       } finally {
         ended.abort()
-        await watching
+        await Promise.all([watching, recorded])
       }
       const { outcome, commit, commits, transactions } = summary
       // The signal has been used up by a graceful stop; what was done is recorded all the same.

@@ -1,6 +1,6 @@
 /** What is registered, kept in the warehouse itself: tables of the schema `portage`. */
 import type { Position } from '../change.ts'
-import type { Registered, RegisteredFile } from '../ports.ts'
+import type { Registered, RegisteredFile, RegisterRequest } from '../ports.ts'
 import type { Database } from './instance.ts'
 import { text } from './quote.ts'
 
@@ -14,6 +14,7 @@ export const LEDGER_DDL: readonly string[] = [
   `create table if not exists ${LEDGER_SCHEMA}.registered (integration varchar, "schema" varchar, "commit" bigint, position varchar, registered_at timestamptz, primary key (integration, "schema"))`,
   `create table if not exists ${LEDGER_SCHEMA}.relations (integration varchar, "schema" varchar, relation varchar, source_table varchar, definition varchar, primary key ("schema", relation))`,
   `create table if not exists ${LEDGER_SCHEMA}.files (integration varchar, "schema" varchar, relation varchar, part varchar, key varchar, address varchar, size bigint, sha256 varchar, row_count bigint)`,
+  `create table if not exists ${LEDGER_SCHEMA}.behind (integration varchar, "schema" varchar, relation varchar, "commit" bigint, primary key ("schema", relation))`,
 ]
 
 export type Owner = { readonly integration: string; readonly schema: string }
@@ -30,17 +31,21 @@ export type LedgerRelation = {
 
 export type Ledger = {
   readonly commit: number | null
+  /** Relations that show an earlier commit, and which. */
+  readonly behind: ReadonlyMap<string, number>
   readonly relations: ReadonlyMap<string, LedgerRelation>
   /** Relations of the same schema that another integration owns: name → integration. */
   readonly foreign: ReadonlyMap<string, string>
 }
 
-export const EMPTY_LEDGER: Ledger = { commit: null, relations: new Map(), foreign: new Map() }
+export const EMPTY_LEDGER: Ledger = { commit: null, behind: new Map(), relations: new Map(), foreign: new Map() }
 
 /** Whether Portage made this database. */
-export async function hasLedger(database: Database): Promise<boolean> {
+export const hasLedger = (database: Database): Promise<boolean> => hasTable(database, 'registered')
+
+async function hasTable(database: Database, name: string): Promise<boolean> {
   const found = await database.rows(
-    `select 1 from duckdb_tables() where schema_name = ${text(LEDGER_SCHEMA)} and table_name = 'registered'`,
+    `select 1 from duckdb_tables() where schema_name = ${text(LEDGER_SCHEMA)} and table_name = ${text(name)}`,
   )
   return found.length > 0
 }
@@ -52,7 +57,19 @@ export async function readRegistered(database: Database, owner: Owner): Promise<
   const relations = await database.rows(
     `select relation from ${LEDGER_SCHEMA}.relations where ${ownedBy(owner)} order by relation`,
   )
-  return { commit: Number(commit), relations: relations.map((row) => String(row[0])) }
+  const behind = await readBehind(database, owner)
+  return {
+    commit: Number(commit),
+    relations: relations.map((row) => String(row[0])),
+    ...(behind.size === 0 ? {} : { behind }),
+  }
+}
+
+/** Files that were made before anything could be behind lack the table. */
+async function readBehind(database: Database, owner: Owner): Promise<ReadonlyMap<string, number>> {
+  if (!(await hasTable(database, 'behind'))) return new Map()
+  const rows = await database.rows(`select relation, "commit" from ${LEDGER_SCHEMA}.behind where ${ownedBy(owner)}`)
+  return new Map(rows.map(([relation, commit]) => [String(relation), Number(commit)]))
 }
 
 /** Every schema that an integration registered into, in the order of their names. */
@@ -79,7 +96,7 @@ export async function readLedger(database: Database, owner: Owner): Promise<Ledg
     const [relation, part, address, sha256] = row.map(String) as [string, Part, string, string]
     relations.get(relation)?.files[part].set(address, sha256)
   }
-  return { commit: registered?.commit ?? null, relations, foreign }
+  return { commit: registered?.commit ?? null, behind: registered?.behind ?? new Map(), relations, foreign }
 }
 
 const noFiles = () => ({
@@ -89,9 +106,28 @@ const noFiles = () => ({
   recent: new Map<string, string>(),
 })
 
+/** Addresses that views read and that are none of the request's: of relations that are kept, and of other owners. */
+export async function addressesBeside(database: Database, request: RegisterRequest): Promise<ReadonlySet<string>> {
+  const named = ["''", ...request.tables.map(({ relation }) => text(relation))].join(', ')
+  const rows = await database.rows(
+    `select distinct address from ${LEDGER_SCHEMA}.files where not (${ownedBy(request)} and relation in (${named}))`,
+  )
+  return new Set(rows.map(([address]) => String(address)))
+}
+
 export function recordCommit(owner: Owner, commit: number, position: Position, at: Date): string {
   const values = [text(owner.integration), text(owner.schema), String(commit), text(position), text(at.toISOString())]
   return `insert or replace into ${LEDGER_SCHEMA}.registered values (${values.join(', ')})`
+}
+
+/** Statements that make the relations which are behind exactly these. */
+export function recordBehind(owner: Owner, behind: ReadonlyMap<string, number>): readonly string[] {
+  const of = `${text(owner.integration)}, ${text(owner.schema)}`
+  const rows = [...behind].map(([relation, commit]) => `(${of}, ${text(relation)}, ${commit})`)
+  return [
+    `delete from ${LEDGER_SCHEMA}.behind where ${ownedBy(owner)}`,
+    ...(rows.length === 0 ? [] : [`insert into ${LEDGER_SCHEMA}.behind values ${rows.join(', ')}`]),
+  ]
 }
 
 export function recordRelation(owner: Owner, relation: string, table: string, definition: string): string {

@@ -14,13 +14,22 @@ export type CopyOptions = {
   readonly maxBytes: number
 }
 
+/** Asked only when there are copies. */
+export type CopiesAsked = {
+  /** They are to be read and verified once more. */
+  readonly again: () => Promise<boolean>
+  /** Paths of copies that other relations read. */
+  readonly beside: () => Promise<ReadonlySet<string>>
+}
+
+const ALONE: CopiesAsked = { again: async () => false, beside: async () => new Set() }
+
 export interface LocalCopies {
   /**
    * The request with addresses of this machine. Unless it is a dry run every file is there, verified. Throws `FULL` when the files do not fit,
-   * `PROOF` for an object that is gone or not what the log says. `again`, asked only when there are
-   * copies: they are read and verified once more.
+   * `PROOF` for an object that is gone or not what the log says.
    */
-  localize(request: RegisterRequest, signal: AbortSignal, again?: () => Promise<boolean>): Promise<RegisterRequest>
+  localize(request: RegisterRequest, signal: AbortSignal, asked?: CopiesAsked): Promise<RegisterRequest>
 }
 
 const PIECE_BYTES = 8 * 1024 ** 2
@@ -95,19 +104,19 @@ export function localCopies({ directory, maxBytes }: CopyOptions, environment: P
   }
 
   return {
-    async localize(request, signal, again = async () => false) {
+    async localize(request, signal, asked = ALONE) {
       const remote = request.tables.flatMap(filesOf).filter(({ address }) => !isAbsolute(address))
       if (remote.length === 0) return request
       const local = withAddresses(request, pathOf)
       if (request.dryRun) return local
       const paths = new Map(remote.map((file) => [pathOf(file), file]))
       const missing: (readonly [string, RegisteredFile])[] = []
-      const anew = await again()
+      const anew = await asked.again()
       for (const [path, file] of paths) if (anew || !(await present(path, file.size))) missing.push([path, file])
       const bytes = (files: Iterable<RegisteredFile>): number => [...files].reduce((sum, { size }) => sum + size, 0)
       if (missing.length > 0) {
         const missingBytes = bytes(missing.map(([, file]) => file))
-        await makeRoom(new Set(paths.keys()), missingBytes, bytes(paths.values()))
+        await makeRoom(new Set([...paths.keys(), ...(await asked.beside())]), missingBytes, bytes(paths.values()))
       }
       const queue = missing[Symbol.iterator]()
       const worker = async (): Promise<void> => {

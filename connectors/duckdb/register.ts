@@ -1,7 +1,9 @@
 /** Registration: a new views file that shows exactly the request's files, swapped in whole. I/O. */
 import type { Environment, RegisterOutcome, RegisterRequest } from '../ports.ts'
-import { type Database, interruptible } from './instance.ts'
+import { attemptTable, type RefusedTables } from '../refused-table.ts'
+import { type Database, interruptible, statementError } from './instance.ts'
 import {
+  addressesBeside,
   EMPTY_LEDGER,
   forgetCommit,
   forgetRelation,
@@ -9,19 +11,19 @@ import {
   type Ledger,
   type Owner,
   readLedger,
+  recordBehind,
   recordCommit,
 } from './ledger.ts'
 import type { LocalCopies } from './local-copies.ts'
 import { proveRows } from './proof.ts'
-import { dropRelation, planRegistration } from './registration-plan.ts'
-import { refuseForeignFormats } from './scan.ts'
+import { type Change, dropRelation, planPlace, planTable } from './registration-plan.ts'
 import type { ViewsFile } from './views-file.ts'
 
 const NOTHING: RegisterOutcome = { statements: [], filesAdded: 0, filesRemoved: 0 }
 
 /**
  * An older commit than the recorded one changes nothing; the same commit makes every view anew and proves every file
- * again (a repair).
+ * again (a repair). A table that is refused keeps its views, and the ledger says which commit they show.
  */
 export async function register(
   file: ViewsFile,
@@ -30,34 +32,79 @@ export async function register(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<RegisterOutcome> {
-  refuseForeignFormats(given)
   if (given.dryRun) {
     const request = await copies.localize(given, signal)
     await using database = await file.read()
     const before = database === null ? EMPTY_LEDGER : await readLedger(database, request)
     if (isPast(request, before)) return NOTHING
-    return planRegistration(request, before, isAnew(request, before))
+    return await changeAll(request, before, async () => {}, signal)
   }
-  const request = await copies.localize(given, signal, () => isRepair(file, given))
+  const request = await copies.localize(given, signal, {
+    again: () => recorded(file, false, async (database) => isAnew(given, await readLedger(database, given))),
+    beside: () => recorded(file, new Set<string>(), (database) => addressesBeside(database, given)),
+  })
   let outcome = NOTHING
   await file.replace(signal, (next) =>
     interruptible(next, signal, `registration of ${request.integration} at commit ${request.commit}`, async () => {
       for (const statement of LEDGER_DDL) await next.run(statement)
       const before = await readLedger(next, request)
       if (isPast(request, before)) return false
-      const plan = planRegistration(request, before, isAnew(request, before))
-      // First, because a view over a missing file cannot even be made, and its error would name no commit.
-      for (const { table, files } of plan.newFiles) await proveRows(next, table, files)
+      // The file is swapped in as a whole: what one table's transaction takes back is all that a reader misses.
+      outcome = await changeAll(request, before, (statements) => inTransaction(next, statements), signal, next)
       await inTransaction(next, [
-        ...plan.statements,
-        ...plan.ledger,
+        ...recordBehind(request, behindNow(request, before, outcome)),
         recordCommit(request, request.commit, request.position, environment.now()),
       ])
-      outcome = { statements: plan.statements, filesAdded: plan.filesAdded, filesRemoved: plan.filesRemoved }
       return true
     }),
   )
   return outcome
+}
+
+/** With a database new files are proven before anything of their table changes. */
+async function changeAll(
+  request: RegisterRequest,
+  before: Ledger,
+  run: (statements: readonly string[]) => Promise<void>,
+  signal: AbortSignal,
+  database: Database | null = null,
+): Promise<RegisterOutcome> {
+  const refused: RefusedTables = new Map()
+  const place = planPlace(request, before)
+  await run([...place.statements, ...place.ledger])
+  const changes: Change[] = [place]
+  for (const table of request.tables) {
+    const change = await attemptTable(refused, table.table, async () => {
+      const planned = planTable(request, table, before, isAnew(request, before))
+      // First, because a view over a missing file cannot even be made, and its error would name no commit.
+      if (database !== null && planned.newFiles.length > 0) await proveRows(database, table, planned.newFiles)
+      try {
+        await run([...planned.statements, ...planned.ledger])
+      } catch (error) {
+        signal.throwIfAborted()
+        throw statementError(`the views of ${table.table}`, error)
+      }
+      return planned
+    })
+    if (change !== null) changes.push(change)
+  }
+  return {
+    statements: changes.flatMap(({ statements }) => statements),
+    filesAdded: changes.reduce((sum, { filesAdded }) => sum + filesAdded, 0),
+    filesRemoved: changes.reduce((sum, { filesRemoved }) => sum + filesRemoved, 0),
+    ...(refused.size === 0 ? {} : { refused }),
+  }
+}
+
+/** Relations that stay as they are, and the commit that they show. */
+function behindNow(
+  { tables, kept = [] }: RegisterRequest,
+  { commit, behind, relations }: Ledger,
+  { refused }: RegisterOutcome,
+): ReadonlyMap<string, number> {
+  const stay = [...kept, ...tables.filter(({ table }) => refused?.has(table)).map(({ relation }) => relation)]
+  const shown = stay.filter((relation) => relations.has(relation))
+  return new Map(commit === null ? [] : shown.map((relation) => [relation, behind.get(relation) ?? commit]))
 }
 
 /** What removal drops: views and their records, never a file of the lake. */
@@ -77,28 +124,35 @@ export async function unregister(
   let done: readonly string[] = []
   await file.replace(signal, (next) =>
     interruptible(next, signal, `removal of ${request.integration}`, async () => {
+      for (const statement of LEDGER_DDL) await next.run(statement)
       const ledger = await readLedger(next, request)
       done = statementsFor(ledger)
       const forgotten = [...ledger.relations.keys()].flatMap((relation) => forgetRelation(request, relation))
-      await inTransaction(next, [...done, ...forgotten, forgetCommit(request)])
+      await inTransaction(next, [...done, ...forgotten, ...recordBehind(request, new Map()), forgetCommit(request)])
       return true
     }),
   )
   return done
 }
 
-/** The commit that is shown already, asked for again: what is there is not trusted. */
-async function isRepair(file: ViewsFile, request: RegisterRequest): Promise<boolean> {
+/** What is recorded, or `none` where nothing can be read yet. */
+async function recorded<Result>(file: ViewsFile, none: Result, ask: (database: Database) => Promise<Result>): Promise<Result> {
   await using database = await file.read().catch(() => null)
-  return database !== null && isAnew(request, await readLedger(database, request))
+  return database === null ? none : await ask(database)
 }
 
-const isAnew = (request: RegisterRequest, before: Ledger): boolean => request.repair === true || before.commit === request.commit
+/** What is there is not trusted: a repair, or the commit that is shown already, asked for again. */
+const isAnew = ({ repair, commit }: RegisterRequest, before: Ledger): boolean => repair ?? before.commit === commit
 
 const isPast = (request: RegisterRequest, before: Ledger): boolean => before.commit !== null && before.commit > request.commit
 
 async function inTransaction(database: Database, statements: readonly string[]): Promise<void> {
   await database.run('begin')
-  for (const statement of statements) await database.run(statement)
-  await database.run('commit')
+  try {
+    for (const statement of statements) await database.run(statement)
+    await database.run('commit')
+  } catch (error) {
+    await database.run('rollback').catch(() => undefined)
+    throw error
+  }
 }

@@ -1,4 +1,4 @@
-/** From what is registered to what should be: the statements of one registration. Pure. */
+/** From what is registered to what should be: the statements of one registration, table by table. Pure. */
 import { ConnectorError } from '../errors.ts'
 import type { RegisteredFile, RegisterRequest, TableRegistration } from '../ports.ts'
 import {
@@ -12,17 +12,20 @@ import {
   recordRelation,
 } from './ledger.ts'
 import { identifier, text } from './quote.ts'
-import { scanSql } from './scan.ts'
+import { refusal, scanSql } from './scan.ts'
 
-export type RegistrationPlan = {
+export type Change = {
   /** What an analyst would see change: views made, replaced and dropped, and their comments. */
   readonly statements: readonly string[]
   /** Book-keeping that goes with them. */
   readonly ledger: readonly string[]
-  /** Files that were not registered before, by source table. */
-  readonly newFiles: readonly { readonly table: TableRegistration; readonly files: readonly RegisteredFile[] }[]
   readonly filesAdded: number
   readonly filesRemoved: number
+}
+
+export type TableChange = Change & {
+  /** Files that were not registered before. */
+  readonly newFiles: readonly RegisteredFile[]
 }
 
 /** The files that a part's view lists. A table without a renewed base has no views of the last two parts. */
@@ -34,47 +37,53 @@ function partFiles(table: TableRegistration, part: Part): readonly RegisteredFil
 const isShown = (table: TableRegistration, part: Part): boolean =>
   table.renewed !== undefined || part === 'base' || part === 'changes'
 
-/** With `everything`, views that are already right are made again and all files count as new: a repair. */
-export function planRegistration(request: RegisterRequest, before: Ledger, everything: boolean): RegistrationPlan {
-  refuseForeign(request, before)
+/** The schema, and relations that are not asked for any more. */
+export function planPlace(request: RegisterRequest, before: Ledger): Change {
   const statements: string[] = [`create schema if not exists ${identifier(request.schema)}`]
   const ledger: string[] = []
-  const newFiles: { table: TableRegistration; files: RegisteredFile[] }[] = []
-  let filesAdded = 0
   let filesRemoved = 0
-  const wanted = new Set(request.tables.map((table) => table.relation))
+  const wanted = new Set([...request.tables.map((table) => table.relation), ...(request.kept ?? [])])
   for (const [relation, old] of before.relations) {
     if (wanted.has(relation)) continue
     statements.push(...dropRelation(request.schema, relation))
     ledger.push(...forgetRelation(request, relation))
     filesRemoved += old.files.base.size + old.files.changes.size + old.files.renewed.size
   }
-  for (const table of request.tables) {
-    const old = everything ? undefined : before.relations.get(table.relation)
-    const definition = relationStatements(request, table)
-    // The types of the scan belong to it: a wider column must make the views anew.
-    const shape = JSON.stringify([...definition, scanSql(table.schema, [])])
-    const redefined = old?.definition !== shape
-    const added: RegisteredFile[] = []
-    for (const part of PARTS) {
-      const change = fileChange(table, part, before.relations.get(table.relation))
-      const files = partFiles(table, part)
-      if (part !== 'recent') {
-        added.push(...(everything ? files : change.added))
-        filesAdded += change.added.length
-        filesRemoved += change.removed.length
-      }
-      if (redefined || change.added.length + change.removed.length > 0) {
-        const view = scanView(request.schema, table.relation, part)
-        if (isShown(table, part)) statements.push(`create or replace view ${view} as ${scanSql(table.schema, files)}`)
-        ledger.push(...recordFiles(request, table.relation, part, change))
-      }
+  return { statements, ledger, filesAdded: 0, filesRemoved }
+}
+
+/** With `everything`, views that are already right are made again and all files count as new: a repair. Throws `CONFIGURATION`, `UNSUPPORTED`. */
+export function planTable(request: RegisterRequest, table: TableRegistration, before: Ledger, everything: boolean): TableChange {
+  const error = refusal(table)
+  if (error !== null) throw error
+  refuseForeign(request, table, before)
+  const recorded = before.relations.get(table.relation)
+  const old = everything ? undefined : recorded
+  const definition = relationStatements(request, table)
+  // The types of the scan belong to it: a wider column must make the views anew.
+  const shape = JSON.stringify([...definition, scanSql(table.schema, [])])
+  const redefined = old?.definition !== shape
+  const statements: string[] = []
+  const ledger: string[] = []
+  const newFiles: RegisteredFile[] = []
+  let [filesAdded, filesRemoved] = [0, 0]
+  for (const part of PARTS) {
+    const change = fileChange(table, part, recorded)
+    const files = partFiles(table, part)
+    if (part !== 'recent') {
+      newFiles.push(...(everything ? files : change.added))
+      filesAdded += change.added.length
+      filesRemoved += change.removed.length
     }
-    if (redefined) {
-      statements.push(...definition)
-      ledger.push(recordRelation(request, table.relation, table.table, shape))
+    if (redefined || change.added.length + change.removed.length > 0) {
+      const view = scanView(request.schema, table.relation, part)
+      if (isShown(table, part)) statements.push(`create or replace view ${view} as ${scanSql(table.schema, files)}`)
+      ledger.push(...recordFiles(request, table.relation, part, change))
     }
-    if (added.length > 0) newFiles.push({ table, files: added })
+  }
+  if (redefined) {
+    statements.push(...definition)
+    ledger.push(recordRelation(request, table.relation, table.table, shape))
   }
   return { statements, ledger, newFiles, filesAdded, filesRemoved }
 }
@@ -120,15 +129,13 @@ function fileChange(table: TableRegistration, part: Part, old: LedgerRelation | 
   }
 }
 
-function refuseForeign(request: RegisterRequest, before: Ledger): void {
-  for (const table of request.tables) {
-    for (const name of [table.relation, `${table.relation}_changes`]) {
-      const integration = before.foreign.get(name.toLowerCase())
-      if (integration === undefined) continue
-      throw new ConnectorError(
-        'CONFIGURATION',
-        `Relation "${request.schema}.${name}" already belongs to the integration "${integration}". Give "${request.integration}" another schema under "register"`,
-      )
-    }
+function refuseForeign(request: RegisterRequest, { relation }: TableRegistration, before: Ledger): void {
+  for (const name of [relation, `${relation}_changes`]) {
+    const integration = before.foreign.get(name.toLowerCase())
+    if (integration === undefined) continue
+    throw new ConnectorError(
+      'CONFIGURATION',
+      `Relation "${request.schema}.${name}" already belongs to the integration "${integration}". Give "${request.integration}" another schema under "register"`,
+    )
   }
 }

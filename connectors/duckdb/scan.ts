@@ -1,7 +1,7 @@
 /** Committed files as a DuckDB relation. Pure. */
 import type { TableSchema } from '../change.ts'
 import { ConnectorError } from '../errors.ts'
-import type { RegisteredFile, RegisterRequest } from '../ports.ts'
+import type { RegisteredFile, TableRegistration } from '../ports.ts'
 import { fileType } from './dialect.ts'
 import { filePath, identifier } from './quote.ts'
 
@@ -32,14 +32,12 @@ export function readParquet(files: readonly RegisteredFile[], options = ''): str
   return `read_parquet([${paths}], union_by_name = true, hive_partitioning = false${options})`
 }
 
-/** DuckDB reads Parquet; throws `UNSUPPORTED` for a table that holds anything else. */
-export function refuseForeignFormats(request: RegisterRequest): void {
-  for (const table of request.tables) {
-    const foreign = [...table.base, ...table.changes, ...(table.renewed?.files ?? [])].find((file) => file.format !== 'parquet')
-    if (foreign === undefined) continue
-    throw new ConnectorError(
-      'UNSUPPORTED',
-      `Table "${table.table}" has files of the format "${foreign.format}"; DuckDB reads parquet. Set "lake.format: parquet" in the integration, or register it in another warehouse`,
-    )
-  }
+/** `UNSUPPORTED` for a table that holds anything else than Parquet; null: DuckDB reads it. */
+export function refusal({ table, base, changes, renewed }: TableRegistration): ConnectorError | null {
+  const foreign = [...base, ...changes, ...(renewed?.files ?? [])].find((file) => file.format !== 'parquet')
+  if (foreign === undefined) return null
+  return new ConnectorError(
+    'UNSUPPORTED',
+    `Table "${table}" has files of the format "${foreign.format}"; DuckDB reads parquet. Set "lake.format: parquet" in the integration, or register it in another warehouse`,
+  )
 }

@@ -9,6 +9,7 @@ import { localCopies } from './local-copies.ts'
 import { cacheBytes, cacheDirectory, type DuckdbOptions, viewsPath } from './options.ts'
 import { query } from './query.ts'
 import { register, unregister } from './register.ts'
+import { refusal } from './scan.ts'
 import { unload } from './unload.ts'
 import { viewsFile } from './views-file.ts'
 
@@ -41,6 +42,7 @@ export async function openDuckdbWarehouse(options: DuckdbOptions, environment: E
       await using database = await file.read()
       return database === null ? [] : await describeRelations(database, { integration, schema })
     },
+    refusal,
     register: (request, signal) => register(file, copies, request, environment, signal),
     query: (sql, signal) => query(file, sql, signal),
     unload: (request, signal) => unload(file, request, spool, signal),

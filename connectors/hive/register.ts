@@ -1,9 +1,11 @@
 /**
  * Registration: directories become partitions, the engine counts them, then each view changes by one statement, then the ledger.
- * Interrupted anywhere, views show the old rows or the new ones, and a repeat does what is left. I/O.
+ * Interrupted anywhere, views show the old rows or the new ones, and a repeat does what is left. A table that the engine refuses
+ * keeps its views and its entry in the ledger; the others go on. I/O.
  */
 import { ConnectorError } from '../errors.ts'
 import type { RegisterOutcome, RegisterRequest } from '../ports.ts'
+import { attemptTable, isAboutTable, type RefusedTables } from '../refused-table.ts'
 import { describedColumns, partitionLocation, partitionNames, storedTable, tableProperties, textRows } from './catalogue.ts'
 import type { HiveClient } from './client/client.ts'
 import type { HiveWords } from './dialect.ts'
@@ -11,7 +13,19 @@ import { countRows, type FilesPlace, filesName, moveDirectory, type ProjectedTab
 import { type Ledger, OWNER, type Owner, readLedger, shown } from './ledger.ts'
 import { samePlace, toLocation } from './location.ts'
 import { folded, ledgerName, refuseNames, viewsOf } from './names.ts'
-import { changedTables, type FilesFacts, planRegistration, planRemoval, type WorkingTable } from './registration-plan.ts'
+import {
+  changedTables,
+  dropViews,
+  type FilesFacts,
+  type PlacePlan,
+  type PlanInput,
+  planPlace,
+  planRecord,
+  planRemoval,
+  planTable,
+  type TablePlan,
+  type WorkingTable,
+} from './registration-plan.ts'
 import { refuseMachineZone } from './time-zone.ts'
 
 export type RegisterOptions = {
@@ -42,39 +56,117 @@ export async function register(
   refuseNames(request)
   const ledger = await readLedger(client, request, signal)
   if (ledger.commit !== null && ledger.commit > request.commit) return NOTHING
-  await refuseForeign(client, request, ledger, signal)
   const place: FilesPlace = { integration: request.integration, schema: request.schema, s3Scheme }
-  const input = { request, place, words, ledger, statistics, everything: ledger.commit === request.commit }
+  const everything = request.repair ?? ledger.commit === request.commit
+  const input: PlanInput = { request, place, words, ledger, statistics, everything }
   const changed = changedTables(input)
   if (changed.some(({ table }) => table.projected.format === 'orc')) await refuseMachineZone(client, options.server, signal)
-  const facts = new Map<string, FilesFacts>()
-  for (const table of changed) facts.set(table.table.relation, await factsOf(client, table, input, signal))
-  const plan = planRegistration(input, changed, facts)
-  const statements = [...plan.prepare, ...plan.statistics, ...plan.show, ...plan.record, ...plan.clean]
+  const refused: RefusedTables = new Map()
+  const plans: TablePlan[] = []
+  for (const working of changed) {
+    const plan = await attemptTable(refused, working.table.table, async () => {
+      await refuseForeign(client, request, ledger, working.table, signal)
+      return planTable(input, working, await factsOf(client, working, input, signal))
+    })
+    if (plan !== null) plans.push(plan)
+  }
+  const registration: Registration = { options, request, ledger, place, placePlan: planPlace(input), plans, refused }
   const { filesAdded, filesRemoved } = request.projection ?? NOTHING
-  if (request.dryRun) return { statements, filesAdded, filesRemoved }
-  const run = async (some: readonly string[]): Promise<void> => {
+  if (!request.dryRun) await run(registration, signal)
+  return { statements: statementsOf(registration), filesAdded, filesRemoved, refused }
+}
+
+type Registration = {
+  readonly options: RegisterOptions
+  readonly request: RegisterRequest
+  readonly ledger: Ledger
+  readonly place: FilesPlace
+  readonly placePlan: PlacePlan
+  readonly plans: readonly TablePlan[]
+  /** By what the engine said, while it runs too. */
+  readonly refused: RefusedTables
+}
+
+/** Those of tables that were not refused. */
+function statementsOf({ request, placePlan, plans, refused }: Registration): readonly string[] {
+  const done = plans.filter(({ table }) => !refused.has(table.table))
+  const all = (of: (plan: TablePlan) => readonly string[]) => done.flatMap(of)
+  const { setUp, gone } = placePlan
+  const shown = [...all(({ show }) => show), ...gone.show]
+  const record = planRecord(request, entriesOf(done), gone.relations)
+  const before = [...setUp, ...all(({ prepare }) => prepare), ...all(({ statistics }) => statistics)]
+  return [...before, ...shown, ...record, ...all(({ clean }) => clean), ...gone.clean]
+}
+
+const entriesOf = (plans: readonly TablePlan[]) => plans.map(({ entry }) => entry)
+
+async function run(
+  { options, request, ledger, place, placePlan, plans, refused }: Registration,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, proof } = options
+  const execute = async (some: readonly string[]): Promise<void> => {
     for (const statement of some) await client.statement(statement, signal)
   }
+  const unlessOvertaken = () => refuseOvertaken(client, request, ledger, signal)
+  const { setUp, gone } = placePlan
+  await execute(setUp)
+  const prepared: TablePlan[] = []
+  for (const plan of plans) {
+    const { table, added } = plan
+    const prepare = async () => {
+      await execute(plan.prepare)
+      for (const directory of added) await settle(client, place, table, directory, signal)
+      if (proof && added.length > 0) await prove(client, place, table, added, signal)
+      await execute(plan.statistics)
+      return plan
+    }
+    const done = await attemptTable(refused, table.table, () => orOvertaken(prepare, unlessOvertaken))
+    if (done !== null) prepared.push(done)
+  }
+  await unlessOvertaken()
+  const shown: TablePlan[] = []
+  for (const plan of prepared) if (await show(client, plan, { request, ledger, refused }, signal)) shown.push(plan)
+  await execute(gone.show)
+  await execute(planRecord(request, entriesOf(shown), gone.relations))
+  for (const { clean } of shown) await execute(clean)
+  await execute(gone.clean)
+}
+
+/** Of two registrations at once the quicker one drops what it does not know: that is no fault of a table. */
+async function orOvertaken<Result>(work: () => Promise<Result>, unlessOvertaken: () => Promise<void>): Promise<Result> {
   try {
-    await run(plan.prepare)
-    for (const { table, directories } of plan.added) {
-      for (const directory of directories) await settle(client, place, table, directory, signal)
-      if (options.proof) await prove(client, place, table, directories, signal)
-    }
-    await run(plan.statistics)
+    return await work()
   } catch (error) {
-    // The other one dropped what it did not know.
-    if (!signal.aborted && error instanceof ConnectorError && error.recovery !== 'retry') {
-      await refuseOvertaken(client, request, ledger, signal)
-    }
+    if (error instanceof ConnectorError && error.code !== 'ABORTED' && error.recovery !== 'retry') await unlessOvertaken()
     throw error
   }
-  await refuseOvertaken(client, request, ledger, signal)
-  await run(plan.show)
-  await run(plan.record)
-  await run(plan.clean)
-  return { statements, filesAdded, filesRemoved }
+}
+
+/**
+ * False: the table is refused and shown as it was. A table whose second view alone is refused would show two commits, of which vacuum
+ * knows one: that ends the registration.
+ */
+async function show(
+  client: HiveClient,
+  { table, show: [first = '', ...others] }: TablePlan,
+  { request, ledger, refused }: Pick<Registration, 'request' | 'ledger' | 'refused'>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const began = await attemptTable(refused, table.table, async () => {
+    await client.statement(first, signal)
+    return true
+  })
+  if (began === null) return false
+  try {
+    for (const statement of others) await client.statement(statement, signal)
+    return true
+  } catch (error) {
+    if (!isAboutTable(error) || ledger.tables.has(folded(table.relation))) throw error
+    for (const statement of dropViews(request.schema, table.relation)) await client.statement(statement, signal)
+    refused.set(table.table, error)
+    return false
+  }
 }
 
 /** What removal drops: views and tables over files, never a file of the lake. */
@@ -90,12 +182,10 @@ export async function unregister(
   return statements
 }
 
-type Input = { readonly request: RegisterRequest; readonly ledger: Ledger; readonly everything: boolean }
-
 async function factsOf(
   client: HiveClient,
   { table, entry }: WorkingTable,
-  { request, ledger, everything }: Input,
+  { request, ledger, everything }: PlanInput,
   signal: AbortSignal,
 ): Promise<FilesFacts> {
   const name = filesName(table)
@@ -164,18 +254,22 @@ async function refuseOvertaken(client: HiveClient, owner: Owner, { commit }: Led
 }
 
 /** A relation of this name that is not ours stays what it is. */
-async function refuseForeign(client: HiveClient, request: RegisterRequest, ledger: Ledger, signal: AbortSignal): Promise<void> {
-  for (const { relation } of request.tables) {
-    if (ledger.tables.has(folded(relation))) continue
-    for (const view of viewsOf(relation)) {
-      if (ledger.names?.has(view) !== true) continue
-      const owner = (await tableProperties(client, request.schema, view, signal)).get(OWNER)
-      if (owner !== undefined && shown(owner) === request.integration) continue
-      const whose = owner === undefined ? 'is somebody else’s table' : `already belongs to the integration "${shown(owner)}"`
-      throw new ConnectorError(
-        'CONFIGURATION',
-        `Relation "${request.schema}.${view}" ${whose}. Give "${request.integration}" another schema under "register"`,
-      )
-    }
+async function refuseForeign(
+  client: HiveClient,
+  { schema, integration }: RegisterRequest,
+  ledger: Ledger,
+  { relation }: Pick<ProjectedTable, 'relation'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (ledger.tables.has(folded(relation))) return
+  for (const view of viewsOf(relation)) {
+    if (ledger.names?.has(view) !== true) continue
+    const owner = (await tableProperties(client, schema, view, signal)).get(OWNER)
+    if (owner !== undefined && shown(owner) === integration) continue
+    const whose = owner === undefined ? 'is somebody else’s table' : `already belongs to the integration "${shown(owner)}"`
+    throw new ConnectorError(
+      'CONFIGURATION',
+      `Relation "${schema}.${view}" ${whose}. Give "${integration}" another schema under "register"`,
+    )
   }
 }

@@ -1,6 +1,7 @@
-/** From what the database holds to what it should show: the statements of one registration, in their order. Pure. */
+/** From what the database holds to what it should show: the statements of one registration, table by table. Pure. */
 import { createHash } from 'node:crypto'
 import { METADATA_COLUMNS } from '../change.ts'
+import { ConnectorError } from '../errors.ts'
 import type { ProjectedDirectory, RegisterRequest, StoredTable } from '../ports.ts'
 import type { HiveWords } from './dialect.ts'
 import {
@@ -87,107 +88,123 @@ export function changedTables({ request, place, ledger, everything }: PlanInput)
   })
 }
 
-export type RegistrationPlan = {
+/** The statements of one table, in the order in which they run. */
+export type TablePlan = {
+  readonly table: ProjectedTable
+  readonly entry: LedgerTable
   /** Nothing of it can be seen through the views. */
   readonly prepare: readonly string[]
   /** Directories that the engine did not show before: read back and proven. */
-  readonly added: readonly { readonly table: ProjectedTable; readonly directories: readonly ProjectedDirectory[] }[]
+  readonly added: readonly ProjectedDirectory[]
   readonly statistics: readonly string[]
   /** One statement per view: old rows before it, new ones after it. */
   readonly show: readonly string[]
-  readonly record: readonly string[]
   /** What nothing shows any more. */
   readonly clean: readonly string[]
 }
 
+/** Throws `SCHEMA` where somebody gave the table that the views read other columns or another format. */
+export function planTable(input: PlanInput, working: WorkingTable, known: FilesFacts): TablePlan {
+  const { request, place, words, ledger, everything } = input
+  const { table, views, entry } = working
+  const old = ledger.tables.get(folded(table.relation))
+  // Hive takes no ORC table back to another format.
+  const isOther = known.format !== undefined && known.format !== table.projected.format
+  const fit = isOther ? 'another' : fitOf(table, known, old)
+  // A repair makes another table beside this one, unless nobody can read any more which one this is.
+  if (fit === 'another' && old?.generation === entry.generation && request.repair !== true) throw changedTable(request, table)
+  const partitions = fit === 'another' ? null : known.partitions
+  const isThere = (name: string) => partitions?.has(name) === true
+  const { directories } = table.projected
+  const prepare: string[] = fit === 'another' ? [...dropFilesTable(request.schema, filesName(table))] : []
+  if (directories.length > 0) {
+    if (partitions === null) prepare.push(createFilesTable(place, table))
+    else {
+      if (everything) prepare.push(...resetFilesTable(place, table))
+      if (typeof fit === 'number') prepare.push(addColumns(place, table, fit, words.cascade))
+    }
+    const missing = directories.filter(({ name }) => !isThere(name))
+    prepare.push(...addPartitions(place, table, missing))
+  }
+  // A partition that is there may be the leftover of a registration that ended before, or by, its proof.
+  const added = directories.filter(({ name, recorded }) => !recorded || !isThere(name))
+  const named = new Set(directories.map(({ name }) => name))
+  const unnamed = [...(partitions ?? [])].filter((name) => !named.has(name))
+  return {
+    table,
+    entry,
+    prepare,
+    added,
+    statistics: input.statistics ? added.map((directory) => computeStatistics(place, table, directory)) : [],
+    show: views.map((view) => showView(input, view)),
+    clean: [...dropPartitions(place, table, unnamed), ...otherGenerations(request, ledger, table)],
+  }
+}
+
+/** What belongs to no table of the request: the place itself before all tables, relations that are gone after them. */
+export type PlacePlan = {
+  readonly setUp: readonly string[]
+  readonly gone: {
+    readonly relations: readonly string[]
+    readonly show: readonly string[]
+    readonly clean: readonly string[]
+  }
+}
+
+export function planPlace({ request, ledger }: Pick<PlanInput, 'request' | 'ledger'>): PlacePlan {
+  const { integration, schema } = request
+  const wanted = new Set([...request.tables.map(({ relation }) => relation), ...(request.kept ?? [])].map(folded))
+  const relations = [...ledger.tables.values()].map(({ relation }) => relation).filter((name) => !wanted.has(folded(name)))
+  return {
+    setUp: [
+      ...(ledger.names === null ? [`CREATE DATABASE IF NOT EXISTS ${identifier(schema)}`] : []),
+      ...(ledger.exists ? [] : [createLedger({ integration, schema })]),
+    ],
+    gone: {
+      relations,
+      show: relations.flatMap((relation) => dropViews(schema, relation)),
+      clean: relations.flatMap((relation) => filesTablesOf(ledger, relation).flatMap((name) => dropFilesTable(schema, name))),
+    },
+  }
+}
+
+export const dropViews = (schema: string, relation: string): readonly string[] =>
+  viewsOf(relation).map((name) => `DROP VIEW IF EXISTS ${qualified(schema, name)}`)
+
 /** So many entries of the ledger in one statement. */
 const ENTRIES = 50
 
-export function planRegistration(
-  input: PlanInput,
-  changed: readonly WorkingTable[],
-  facts: ReadonlyMap<string, FilesFacts>,
-): RegistrationPlan {
-  const { request, place, words, ledger, everything } = input
-  const owner = { integration: request.integration, schema: request.schema }
-  const prepare: string[] = []
-  const show: string[] = []
-  const clean: string[] = []
-  const statistics: string[] = []
-  const added: { table: ProjectedTable; directories: readonly ProjectedDirectory[] }[] = []
-  if (ledger.names === null) prepare.push(`CREATE DATABASE IF NOT EXISTS ${identifier(request.schema)}`)
-  if (!ledger.exists) prepare.push(createLedger(owner))
-  for (const { table, views } of changed) {
-    const known = facts.get(table.relation) ?? { partitions: null, columns: null }
-    // Hive takes no ORC table back to another format.
-    const isOther = known.format !== undefined && known.format !== table.projected.format
-    const fit = isOther ? 'another' : fitOf(table, known, ledger.tables.get(folded(table.relation)))
-    const partitions = fit === 'another' ? null : known.partitions
-    if (fit === 'another') prepare.push(...dropFilesTable(request.schema, filesName(table)))
-    if (table.projected.directories.length > 0) {
-      if (partitions === null) prepare.push(createFilesTable(place, table))
-      else {
-        if (everything) prepare.push(...resetFilesTable(place, table))
-        if (typeof fit === 'number') prepare.push(addColumns(place, table, fit, words.cascade))
-      }
-      const { directories } = table.projected
-      const isThere = (name: string) => partitions?.has(name) === true
-      prepare.push(
-        ...addPartitions(
-          place,
-          table,
-          directories.filter(({ name }) => !isThere(name)),
-        ),
-      )
-      // A partition that is there may be the leftover of a registration that ended before, or by, its proof.
-      const fresh = directories.filter(({ name, recorded }) => !recorded || !isThere(name))
-      if (fresh.length > 0) added.push({ table, directories: fresh })
-      if (input.statistics) statistics.push(...fresh.map((directory) => computeStatistics(place, table, directory)))
-    }
-    show.push(...views.map((view) => showView(input, view)))
-    const named = new Set(table.projected.directories.map(({ name }) => name))
-    clean.push(
-      ...dropPartitions(
-        place,
-        table,
-        [...(partitions ?? [])].filter((name) => !named.has(name)),
-      ),
-    )
-    clean.push(...otherGenerations(request, ledger, table))
-  }
-  const wanted = new Set([...request.tables.map(({ relation }) => relation), ...(request.kept ?? [])].map(folded))
-  const gone = [...ledger.tables.values()].filter(({ relation }) => !wanted.has(folded(relation)))
-  for (const { relation } of gone) {
-    show.push(...viewsOf(relation).map((name) => `DROP VIEW IF EXISTS ${qualified(request.schema, name)}`))
-    clean.push(...filesTablesOf(ledger, relation).flatMap((name) => dropFilesTable(request.schema, name)))
-  }
-  const entries = changed.map(({ entry }) => entry)
+/** The commit comes last: until then a repeat does all of it. */
+export function planRecord(
+  { integration, schema, commit }: Pick<RegisterRequest, 'integration' | 'schema' | 'commit'>,
+  entries: readonly LedgerTable[],
+  gone: readonly string[],
+): readonly string[] {
+  const owner = { integration, schema }
   const record: string[] = []
   for (let start = 0; start < entries.length; start += ENTRIES) {
     record.push(recordStatement(owner, entries.slice(start, start + ENTRIES), [], null))
   }
-  record.push(
-    recordStatement(
-      owner,
-      [],
-      gone.map(({ relation }) => relation),
-      request.commit,
-    ),
-  )
-  return { prepare, added, statistics, show, record, clean }
+  return [...record, recordStatement(owner, [], gone, commit)]
 }
 
 /** Everything that a removal drops; never a file. */
 export function planRemoval(owner: { readonly schema: string }, ledger: Ledger, ledgerView: string): readonly string[] {
-  const views = [...ledger.tables.keys()].flatMap(viewsOf)
   return [
-    ...views.map((name) => `DROP VIEW IF EXISTS ${qualified(owner.schema, name)}`),
+    ...[...ledger.tables.keys()].flatMap((relation) => dropViews(owner.schema, relation)),
     ...[...ledger.tables.keys()].flatMap((relation) =>
       filesTablesOf(ledger, relation).flatMap((name) => dropFilesTable(owner.schema, name)),
     ),
     // Last: as long as it is there, what was interrupted can be repeated.
     `DROP VIEW IF EXISTS ${qualified(owner.schema, ledgerView)}`,
   ]
+}
+
+function changedTable({ integration, schema }: RegisterRequest, table: ProjectedTable): ConnectorError {
+  return new ConnectorError(
+    'SCHEMA',
+    `Table "${schema}.${filesName(table)}" has other columns or another format than it was registered with: somebody changed it. Make it anew beside the old one with "portage register ${integration} --repair"`,
+  )
 }
 
 /** `true`: the columns are right. A number: so many are, the others are to be appended. `another`: it must be made again. */

@@ -10,6 +10,7 @@ import { canonicalText, columnData, parseCanonical, type Value } from '../column
 import { ConnectorError } from '../errors.ts'
 import { arrowType, type LogicalType, typeName } from '../logical-type.ts'
 import type { Dialect, Registered, RegisteredFile, RegisterRequest, TableRegistration, Warehouse } from '../ports.ts'
+import { attemptTable, type RefusedTables } from '../refused-table.ts'
 
 /** A row of a lake file; `values` by physical column, of the schema's types. */
 export type LakeRow = {
@@ -27,7 +28,12 @@ type Relation = {
   readonly columns: readonly { readonly name: string; readonly type: LogicalType }[]
   readonly rows: readonly Value[][]
 }
-type Shown = { readonly request: RegisterRequest; readonly relations: ReadonlyMap<string, Relation> }
+type Shown = {
+  readonly request: RegisterRequest
+  readonly relations: ReadonlyMap<string, Relation>
+  /** Relations that show an earlier commit, and which. */
+  readonly behind: ReadonlyMap<string, number>
+}
 
 const TEXT: LogicalType = { kind: 'utf8', format: 'text' }
 const HISTORY_COLUMNS = [
@@ -58,16 +64,20 @@ export function openMemoryWarehouse(read: ReadLakeFile): Warehouse {
       signal.throwIfAborted()
       const found = shown.get(owner(integration, schema))
       if (found === undefined) return null
-      return { commit: found.request.commit, relations: found.request.tables.map((table) => table.relation).toSorted() }
+      const { request, behind } = found
+      const relations = [...request.tables.map((table) => table.relation), ...behind.keys()].toSorted()
+      return { commit: request.commit, relations, ...(behind.size === 0 ? {} : { behind }) }
     },
     register: async (request, signal) => {
       const key = owner(request.integration, request.schema)
       const before = shown.get(key)
       if (before !== undefined && before.request.commit > request.commit)
         return { statements: [], filesAdded: 0, filesRemoved: 0 }
-      refuseForeign(request, shown)
+      const refused: RefusedTables = new Map()
       const relations = new Map<string, Relation>()
       for (const table of request.tables) {
+        const isForeign = await attemptTable(refused, table.table, async () => refuseForeign(request, table, shown))
+        if (isForeign === null) continue
         const base = await provenRows(table, table.base, read, signal)
         const landed = await provenRows(table, table.changes, read, signal)
         const { until } = table
@@ -76,12 +86,19 @@ export function openMemoryWarehouse(read: ReadLakeFile): Warehouse {
         relations.set(table.relation.toLowerCase(), currentRelation(table, renewed ?? base, changes))
         relations.set(`${table.relation}_changes`.toLowerCase(), historyRelation(table, [...base, ...changes]))
       }
-      if (!request.dryRun) shown.set(key, { request, relations })
-      const [old, now] = [addresses(before?.request), addresses(request)]
+      const done = { ...request, tables: request.tables.filter(({ table }) => !refused.has(table)) }
+      const stay = [
+        ...(request.kept ?? []),
+        ...request.tables.filter(({ table }) => refused.has(table)).map(({ relation }) => relation),
+      ]
+      const behind = keepRelations(stay, relations, before)
+      if (!request.dryRun) shown.set(key, { request: done, relations, behind })
+      const [old, now] = [addresses(before?.request), addresses(done)]
       return {
-        statements: request.tables.map((table) => `show ${table.relation}`),
+        statements: done.tables.map((table) => `show ${table.relation}`),
         filesAdded: [...now].filter((each) => !old.has(each)).length,
         filesRemoved: [...old].filter((each) => !now.has(each)).length,
+        ...(refused.size === 0 ? {} : { refused }),
       }
     },
     describe: async (integration, schema, signal) => {
@@ -216,16 +233,38 @@ function tagged(value: Value): string | null {
   return `${typeof value}${String(value)}`
 }
 
-function refuseForeign(request: RegisterRequest, shown: ReadonlyMap<string, Shown>): void {
+/** Throws, or is false. */
+function refuseForeign(
+  { integration, schema }: RegisterRequest,
+  { relation }: TableRegistration,
+  shown: ReadonlyMap<string, Shown>,
+): false {
   for (const other of shown.values()) {
-    if (other.request.integration === request.integration || other.request.schema !== request.schema) continue
-    const clash = request.tables.find((table) => other.relations.has(table.relation.toLowerCase()))
-    if (clash === undefined) continue
+    if (other.request.integration === integration || other.request.schema !== schema) continue
+    if (!other.relations.has(relation.toLowerCase())) continue
     throw new ConnectorError(
       'CONFIGURATION',
-      `Relation "${request.schema}.${clash.relation}" already belongs to the integration "${other.request.integration}". Give "${request.integration}" another schema under "register"`,
+      `Relation "${schema}.${relation}" already belongs to the integration "${other.request.integration}". Give "${integration}" another schema under "register"`,
     )
   }
+  return false
+}
+
+/** Of the names, those that are shown stay as they are: added to the relations, with the commit that they show. */
+function keepRelations(
+  names: readonly string[],
+  relations: Map<string, Relation>,
+  before: Shown | undefined,
+): ReadonlyMap<string, number> {
+  const behind = new Map<string, number>()
+  for (const name of names) {
+    const both = [name, `${name}_changes`].map((each) => each.toLowerCase())
+    const [current, history] = both.map((each) => before?.relations.get(each))
+    if (before === undefined || current === undefined || history === undefined) continue
+    relations.set(both[0] ?? '', current).set(both[1] ?? '', history)
+    behind.set(name, before.behind.get(name) ?? before.request.commit)
+  }
+  return behind
 }
 
 function addresses(request: RegisterRequest | undefined): ReadonlySet<string> {

@@ -35,16 +35,28 @@ export function refusalsOf(tables: readonly TableRegistration[], warehouse: Pick
   return refusals
 }
 
-/** Relations of a warehouse that reads directories which stay although the request does not name them. */
+/** As the engine said it, with what to do when it is cured. */
+export const engineRefusal = (integration: string, table: TableName, { code, message }: ConnectorError): ConnectorError =>
+  new ConnectorError(
+    code,
+    `Table "${table}" was refused while its relations were made: ${message}. "portage register ${integration}" tries it again`,
+  )
+
+/** Relations of refused tables which the warehouse shows already, and goes on showing as they are. */
 export function keptRelations(
   refused: ReadonlySet<TableName>,
-  shown: Pick<Registered, 'projected'> | null,
-  tables: readonly Pick<TableRegistration, 'relation'>[],
+  shown: Pick<Registered, 'relations' | 'projected'> | null,
+  asked: readonly Pick<TableRegistration, 'table' | 'relation'>[],
 ): ReadonlyMap<TableName, string> {
-  const names = (relation: string) => [relation, historyName(relation)].map((name) => name.toLowerCase())
-  const taken = new Set(tables.flatMap(({ relation }) => names(relation)))
   const kept = new Map<TableName, string>()
-  for (const [relation, text] of shown?.projected ?? []) {
+  if (shown?.projected === undefined) {
+    const there = new Set(shown?.relations)
+    for (const { table, relation } of asked) if (refused.has(table) && there.has(relation)) kept.set(table, relation)
+    return kept
+  }
+  const names = (relation: string) => [relation, historyName(relation)].map((name) => name.toLowerCase())
+  const taken = new Set(asked.flatMap(({ table, relation }) => (refused.has(table) ? [] : names(relation))))
+  for (const [relation, text] of shown.projected) {
     const table = parseState(text)?.table
     if (table === undefined || !refused.has(table) || names(relation).some((name) => taken.has(name))) continue
     kept.set(table, relation)
@@ -59,13 +71,17 @@ export function refusedTables(refusals: Refusals, kept: ReadonlyMap<TableName, s
     .toSorted((a, b) => (a.table < b.table ? -1 : 1))
 }
 
-/** Of these, what a warehouse that reads directories does not show as it is at that commit; empty for any other warehouse. */
+/** Of the tables of a commit, those that a warehouse which names it does not show as they are there. */
 export function behindTables(
   tables: readonly TableRegistration[],
-  { projected }: Pick<Registered, 'projected'>,
+  { relations, behind, projected }: Pick<Registered, 'relations' | 'behind' | 'projected'>,
 ): readonly TableName[] {
-  if (projected === undefined) return []
-  return tables.filter((table) => !isCurrent(table, projected.get(table.relation))).map(({ table }) => table)
+  const there = new Set(relations)
+  const isShown = (table: TableRegistration): boolean =>
+    projected === undefined
+      ? there.has(table.relation) && behind?.has(table.relation) !== true
+      : isCurrent(table, projected.get(table.relation))
+  return tables.filter((table) => !isShown(table)).map(({ table }) => table)
 }
 
 /** What the warehouse itself says: tables of the commit that it names which it shows as of an earlier one, or not at all. */
@@ -73,7 +89,7 @@ export function keptBack(
   state: LogState,
   { integration, schema }: { readonly integration: string; readonly schema: string },
   warehouse: Pick<Warehouse, 'dialect' | 'refusal'>,
-  shown: Pick<Registered, 'commit' | 'projected'> | null,
+  shown: Registered | null,
 ): readonly { readonly table: TableName; readonly reason: string | null }[] {
   const store = { address: (key: string) => key, get: async () => null }
   const { tables } = registrationOf(state, { integration, schema, dialect: warehouse.dialect, store, dryRun: true }) ?? {

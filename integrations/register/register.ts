@@ -5,9 +5,18 @@ import type { ObjectStore, Registered, RegisterOutcome, RegisterRequest, Warehou
 import type { FileWriterOptions } from '../land/file-writer.ts'
 import type { LogState } from '../land/log/commit.ts'
 import type { DirectoryFormatName } from './directory/formats.ts'
-import { projectRequest, type Remembered } from './directory/project.ts'
-import { behindTables, keptRelations, type Refusals, type RefusedTable, refusalsOf, refusedTables } from './refused.ts'
+import { projectRequest } from './directory/project.ts'
+import {
+  behindTables,
+  engineRefusal,
+  keptRelations,
+  type Refusals,
+  type RefusedTable,
+  refusalsOf,
+  refusedTables,
+} from './refused.ts'
 import { registrationOf } from './registration.ts'
+import { type Remembered, recall, remember } from './remembered.ts'
 
 /** How files are written for an engine that reads directories; other engines need none of it. */
 export type ProjectionSettings = {
@@ -32,11 +41,11 @@ export type RegisterCommitOptions = {
   readonly dryRun: boolean
   /** Make everything anew and prove every file, although the warehouse says that it is current. Default: false. */
   readonly repair?: boolean
-  /** Of registrations before, when they are of one process. */
+  /** Of registrations before, when they are of one process. Absent: every refused table is tried. */
   readonly remembered?: Remembered
 }
 
-export type Registration = RegisterOutcome & {
+export type Registration = Omit<RegisterOutcome, 'refused'> & {
   /** The commit that the warehouse shows now; null when it shows nothing yet. */
   readonly commit: number | null
   /** The commit that it showed before. */
@@ -44,17 +53,17 @@ export type Registration = RegisterOutcome & {
   /** True when the warehouse was not asked for anything. */
   readonly upToDate: boolean
   readonly relations: readonly string[]
-  /** Tables that the warehouse cannot hold: the others are at the commit, these as they were before. */
+  /** Tables that the warehouse cannot hold, or refused: the others are at the commit, these as they were before. */
   readonly refused: readonly RefusedTable[]
 }
 
 /**
  * Calls the warehouse only when the state is newer than what it shows, or for a repair of just that commit, or to
- * show a table of that commit that it could not hold before. A table that it cannot hold keeps no other back. Throws what
+ * show a table of that commit that it does not show as it is. A table that it cannot hold keeps no other back. Throws what
  * `Warehouse.register` throws.
  */
 export async function registerCommit(options: RegisterCommitOptions, signal: AbortSignal): Promise<Registration> {
-  const { integration, schema, state, store, warehouse, dryRun, repair = false } = options
+  const { integration, schema, state, store, warehouse, dryRun, repair = false, remembered } = options
   const shown = await warehouse.registered(integration, schema, signal)
   const before = shown?.commit ?? null
   const unchanged: Registration = {
@@ -72,35 +81,25 @@ export async function registerCommit(options: RegisterCommitOptions, signal: Abo
   const asked = registrationOf(state, { integration, schema, dialect: warehouse.dialect, store, dryRun })
   if (asked === null) return unchanged
   const refusals = refusalsOf(asked.tables, warehouse)
-  const request = { ...asked, tables: asked.tables.filter(({ table }) => !refusals.has(table)) }
+  if (remembered !== undefined) recall(remembered, refusals, asked.tables, shown)
+  const kept = () => keptRelations(new Set(refusals.keys()), shown, asked.tables)
+  const told = () => refusedTables(refusals, kept())
   const mends = repair && !isNewer
-  const behind = isNewer || mends || shown === null ? [] : behindTables(request.tables, shown)
-  if (!isNewer && !mends && behind.length === 0) {
-    return { ...unchanged, refused: refusedTables(refusals, keptRelations(new Set(refusals.keys()), shown, request.tables)) }
-  }
-  stopForShown(warehouse, shown, asked, refusals)
-  const ready = await showable(request, { shown, ...options, repair: mends, refusals }, signal)
+  const tables = asked.tables.filter(({ table }) => !refusals.has(table))
+  const behind = isNewer || mends || shown === null ? [] : behindTables(tables, shown)
+  if (!isNewer && !mends && behind.length === 0) return { ...unchanged, refused: told() }
+  const request = { ...asked, tables, kept: [...kept().values()] }
+  const ready = await showable(request, { ...options, shown, repair, refusals }, signal)
   const nothing = ready.tables.length === 0 && before === null
   const nothingNew = !isNewer && !mends && behind.every((table) => refusals.has(table))
-  const kept = keptRelations(new Set(refusals.keys()), shown, ready.tables)
-  const told = refusedTables(refusals, kept)
-  if (nothing || nothingNew) return { ...unchanged, refused: told }
-  const outcome = await warehouse.register({ ...ready, repair }, signal)
-  const relations = [...ready.tables.map((table) => table.relation), ...kept.values()].toSorted()
-  return { ...outcome, before, commit: dryRun ? before : state.number, upToDate: false, relations, refused: told }
-}
-
-/**
- * A warehouse that takes lists of the lake's files shows what its commit says, and vacuum goes by that: a table that it shows
- * cannot stay behind. So its refusal keeps all of them where they are.
- */
-function stopForShown(warehouse: Warehouse, shown: Registered | null, { tables }: RegisterRequest, refusals: Refusals): void {
-  if (warehouse.reads === 'directory') return
-  const relations = new Set(shown?.relations)
-  for (const { table, relation } of tables) {
-    const error = refusals.get(table)
-    if (error !== undefined && relations.has(relation)) throw error
-  }
+  if (nothing || nothingNew) return { ...unchanged, refused: told() }
+  const { refused, ...outcome } = await warehouse.register({ ...ready, repair }, signal)
+  const said = new Map([...(refused ?? [])].map(([table, error]) => [table, engineRefusal(integration, table, error)] as const))
+  if (remembered !== undefined) remember(remembered, said, ready.tables, shown)
+  for (const [table, error] of said) refusals.set(table, error)
+  const made = ready.tables.filter(({ table }) => !refusals.has(table)).map(({ relation }) => relation)
+  const relations = [...made, ...kept().values()].toSorted()
+  return { ...outcome, before, commit: dryRun ? before : state.number, upToDate: false, relations, refused: told() }
 }
 
 type Showing = RegisterCommitOptions & {
@@ -109,13 +108,14 @@ type Showing = RegisterCommitOptions & {
   readonly refusals: Refusals
 }
 
+/** The request with files that the warehouse can read; what it cannot hold of them is added to the refusals. */
 async function showable(request: RegisterRequest, options: Showing, signal: AbortSignal): Promise<RegisterRequest> {
   const { warehouse, store, shown, repair, integration, schema, projection, refusals, remembered } = options
   if (warehouse.reads === 'directory') {
     if (projection === undefined) throw new ConnectorError('INTERNAL', `Nobody said where files for "${warehouse.kind}" go`)
     const { prefix, connection, format, compression, targetFileBytes } = projection
     const place = { prefix, integration, connection, schema }
-    const memory = remembered === undefined ? {} : { remembered }
+    const memory = remembered === undefined ? {} : { remembered: remembered.values }
     const written = { format: format ?? 'orc', compression, targetFileBytes } as const
     const made = { store, place, warehouse, ...written, repair, refusals, ...memory }
     return await projectRequest(request, shown, made, signal)

@@ -75,13 +75,20 @@ export function registrationTests({ subject, file, table, request, failure }: Wa
     test('integrations share a warehouse: each keeps its relations, none takes those of another', async () => {
       const loan = await table('loan', schema, rows(1))
       await subject().warehouse.register(request([loan]), signal)
-      const mine = await table('card', schema, rows(7))
+      const mine = await table('card', { ...schema, table: 'public.card' as TableName }, rows(7))
       await subject().warehouse.register(request([mine], { integration: 'cards', schema: 'raw' }), signal)
       await subject().warehouse.register(request([loan], { integration: 'cards', schema: 'other' }), signal)
       expect(await queryRows(subject().warehouse, 'select * from raw.loan')).toEqual(['1 | s'])
       expect(await queryRows(subject().warehouse, 'select * from raw.card')).toEqual(['7 | s'])
-      const error = await failure(subject().warehouse.register(request([loan], { integration: 'cards', schema: 'raw' }), signal))
-      expect([error.code, error.message.includes('"loans"')]).toEqual(['CONFIGURATION', true])
+      const both = request([loan, mine], { integration: 'cards', schema: 'raw' })
+      const { refused } = await subject().warehouse.register(both, signal)
+      expect([...(refused ?? [])]).toEqual([
+        ['public.loan', expect.objectContaining({ code: 'CONFIGURATION', message: expect.stringContaining('"loans"') })],
+      ])
+      expect(await subject().warehouse.registered('cards', 'raw', signal)).toMatchObject({
+        commit: both.commit,
+        relations: ['card'],
+      })
       const said = await subject().warehouse.remove({ integration: 'cards', schema: 'raw', dryRun: true }, signal)
       expect(said.length).toBeGreaterThan(0)
       expect(await queryRows(subject().warehouse, 'select * from raw.card')).toEqual(['7 | s'])
@@ -91,6 +98,36 @@ export function registrationTests({ subject, file, table, request, failure }: Wa
       expect(await queryRows(subject().warehouse, 'select * from raw.loan')).toEqual(['1 | s'])
       expect(await queryRows(subject().warehouse, 'select * from other.loan')).toEqual(['1 | s'])
       await subject().warehouse.remove({ integration: 'cards', schema: 'other', dryRun: false }, signal)
+    })
+
+    test('a relation that is kept stays as it was, and the warehouse says so until it is brought forward', async () => {
+      const loan = await table('loan', schema, rows(1))
+      const client = { ...schema, table: 'public.client' as TableName }
+      const first = request([loan, await table('client', client, rows(5))])
+      await subject().warehouse.register(first, signal)
+      const next = await table('client', client, rows(6))
+      const late = async () => {
+        const { commit, behind, relations, projected } = (await subject().warehouse.registered('loans', 'raw', signal)) ?? {}
+        // Of one that reads directories the entry says which rows it shows.
+        return { commit, relations, behind: projected === undefined ? [...(behind ?? [])] : null }
+      }
+      const isList = subject().warehouse.reads === 'list'
+      const relations = ['client', 'loan']
+      let commit = first.commit
+      for (const again of [request([next], { kept: ['loan'] }), request([next], { kept: ['loan'] })]) {
+        commit = again.commit
+        await subject().warehouse.register(again, signal)
+        expect(await late()).toEqual({ commit, relations, behind: isList ? [['loan', first.commit]] : null })
+        expect(await queryRows(await subject().reopen(), 'select * from raw.loan')).toEqual(['1 | s'])
+        expect(await queryRows(subject().warehouse, 'select * from raw.client')).toEqual(['6 | s'])
+      }
+      const cured = request([await table('loan', schema, rows(2)), next], { commit, repair: false })
+      await subject().warehouse.register(cured, signal)
+      expect(await late()).toEqual({ commit, relations, behind: isList ? [] : null })
+      expect(await queryRows(await subject().reopen(), 'select * from raw.loan')).toEqual(['2 | s'])
+      const last = request([loan], { kept: [] })
+      await subject().warehouse.register(last, signal)
+      expect(await late()).toEqual({ commit: last.commit, relations: ['loan'], behind: isList ? [] : null })
     })
 
     test('an aborted call rejects and leaves what was shown', async () => {

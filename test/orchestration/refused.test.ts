@@ -170,3 +170,72 @@ test('a transfer whose table Hive cannot hold says so, and those after it are sh
   expect([registered.code, registered.stdout]).toEqual([1, expect.stringContaining('1 table refused')])
   expect(registered.stderr).toContain('public.bad is REFUSED')
 })
+
+test('what the engine refuses of one table keeps no other back; a repeat tries that table alone, and vacuum keeps its files', async () => {
+  await using at = await place('refused-statement', 'parquet')
+  at.commit((transaction) => {
+    tables('at')(transaction)
+    transaction.insert('public.visit', { id: '1', at: '2026-01-01T00:00:00' })
+  })
+  expect(await at.catchUp()).toMatchObject({ code: 0 })
+  at.metastore.before = (sql) => {
+    if (sql.includes('portage_files__visit__') || sql.includes('VIEW `raw`.`visit'))
+      throw Object.assign(new Error('no right to ALTER visit'), { errorCode: 40000, sqlState: '42000' })
+  }
+  at.commit((transaction) => {
+    transaction.insert('public.client', { id: '2' })
+    transaction.insert('public.visit', { id: '2', at: '2026-01-02T00:00:00' })
+  })
+  const second = await at.catchUp()
+  const said = 'public.visit is REFUSED by hive, shown as before: Table "public.visit" was refused while its relations were made'
+  expect([second.code, second.stderr]).toEqual([1, expect.stringContaining(said)])
+  expect(second.stderr).toContain('no right to ALTER visit (code 40000, SQLSTATE 42000)')
+  expect(second.stderr).toContain('"portage register loans" tries it again')
+  expect([await at.count('raw.visit'), await at.count('raw.client')]).toEqual([1, 2])
+  expect((await at.run('status', 'loans')).stdout).toContain('public.visit is kept back in hive: it shows commit')
+  expect(await at.run('vacuum', 'loans', '--grace', '0s')).toMatchObject({ code: 0 })
+  expect(await at.count('raw.visit')).toBe(1)
+  const again = await at.run('register', 'loans', '--json')
+  expect([again.code, JSON.parse(again.stdout)]).toMatchObject([
+    1,
+    [{ relations: ['client', 'visit'], refused: [{ table: 'public.visit', shown: true, code: 'STATEMENT' }] }],
+  ])
+  const trail = JSON.parse((await at.run('audit', '--json')).stdout) as readonly { event: string; details: object }[]
+  const noted = {
+    table: 'public.visit',
+    code: 'STATEMENT',
+    shown: true,
+    reason: expect.stringContaining('SQLSTATE 42000') as string,
+  }
+  // By the run, and by the command.
+  expect(trail.filter(({ event }) => event === 'register.refused').map(({ details }) => details)).toEqual([
+    expect.objectContaining(noted),
+    expect.objectContaining(noted),
+  ])
+  at.metastore.before = () => {}
+  const before = at.metastore.statements.length
+  expect(await at.run('register', 'loans')).toMatchObject({ code: 0, stderr: '' })
+  expect(at.metastore.statements.slice(before).filter((sql) => sql.includes('client'))).toEqual([])
+  expect([await at.count('raw.visit'), await at.count('raw.client')]).toEqual([2, 2])
+  expect((await at.run('register', 'loans')).stdout).toContain('up to date')
+})
+
+test('an object of somebody else under the name of one table keeps no other back; a lost connection stops them all', async () => {
+  await using at = await place('refused-foreign', 'parquet')
+  await at.metastore.statement('CREATE DATABASE IF NOT EXISTS `raw`', never)
+  await at.metastore.statement("CREATE VIEW `raw`.`visit` TBLPROPERTIES ('by'='others') AS SELECT 1 AS `one`", never)
+  at.commit(tables('at'))
+  const first = await at.catchUp()
+  expect([first.code, first.stderr]).toEqual([
+    1,
+    expect.stringContaining('public.visit is REFUSED by hive, not shown: Table "public.visit" was refused'),
+  ])
+  expect(first.stderr).toContain('Relation "raw.visit" is somebody else’s table')
+  expect(await at.count('raw.client')).toBe(1)
+  at.metastore.before = (sql) => {
+    if (sql.includes('portage_files__client__')) throw new Error('Invalid SessionHandle')
+  }
+  const lost = await at.run('register', 'loans', '--repair')
+  expect([lost.code, lost.stderr]).toEqual([1, expect.stringContaining('session')])
+  expect(lost.stderr).not.toContain('public.client is REFUSED')
+})

@@ -68,7 +68,7 @@ test('a warehouse that comes back is registered, and each failure was told', asy
   const { registrar, events, pauses } = registrarOver({
     registered: async () => {
       if (failures-- > 0) throw new ConnectorError('CONNECTION', 'nothing listens there')
-      return { commit: 3, relations: [] }
+      return { commit: 3, relations: ['loan'] }
     },
   })
   expect(await registrar.finish(NEVER)).toEqual([{ connection: 'hive', schema: 'raw', commit: 3 }])
@@ -100,7 +100,7 @@ test('one that stays away ends the run after five minutes, one that refuses at o
 test('what a warehouse cannot hold is told at each change, not at each turn, and is in the summary', async () => {
   let held: readonly string[] = []
   const { registrar, events } = registrarOver({
-    registered: async () => ({ commit: 3, relations: [] }),
+    registered: async () => ({ commit: 3, relations: held.length === 0 ? [] : ['loan'] }),
     refusal: ({ table }) => (held.includes(table) ? null : new ConnectorError('SCHEMA', `no ${table}`)),
   })
   const refused = { table: 'public.loan', shown: false, code: 'SCHEMA', reason: 'no public.loan' }

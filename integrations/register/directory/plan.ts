@@ -57,9 +57,9 @@ export function planProjection(table: TableRegistration, before: TableState | nu
   const appends = known !== null && known.columns <= schema.columns.length && known.shape === shapeOf(schema, known.columns)
   const usable =
     known !== null && appends && known.id === shortHash([schema.id]) && known.format === options.format ? known : null
-  // A change of shape makes another table of the files, the old one serves readers meanwhile.
-  const generation = usable?.generation ?? (known?.generation ?? 0) + 1
   const kept = options.startOver === 'everything' ? null : usable
+  // A change of shape, and a repair, make another table of the files: the old one serves readers meanwhile.
+  const generation = kept?.generation ?? (known?.generation ?? 0) + 1
   const salt = options.startOver !== 'nothing' && before !== null ? [encodeState(before)] : []
   const made = [options.format, shapeOf(schema, schema.columns.length), ...salt]
   const name = (part: string, content: readonly string[]): string =>

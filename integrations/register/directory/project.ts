@@ -12,6 +12,7 @@ import type {
 } from '../../../connectors/ports.ts'
 import type { FileWriterOptions } from '../../land/file-writer.ts'
 import { isOfOneTable, keptRelations, type Refusals } from '../refused.ts'
+import type { Remembered } from '../remembered.ts'
 import { type DirectoryFormatName, directoryFormat, storedAs } from './formats.ts'
 import { directoryKey, type ProjectionPlace } from './keys.ts'
 import { type PlannedDirectory, type PlanOptions, type ProjectionPlan, planProjection } from './plan.ts'
@@ -41,11 +42,8 @@ export type ProjectionOptions = {
   /** Tables that the warehouse cannot hold are put here, and stay as it shows them. Absent: the first one ends it. */
   readonly refusals?: Refusals
   /** What was refused before, so that a large table is not read anew at every registration. */
-  readonly remembered?: Remembered
+  readonly remembered?: Remembered['values']
 }
-
-/** Refusals of tables whose rows were read, each with what it holds for. Lives as long as whoever registers. */
-export type Remembered = Map<TableName, { readonly of: string; readonly error: ConnectorError }>
 
 /**
  * The request with a projection per table. Every file is in the store, durably, when it settles; nothing shows it yet. A repeat
@@ -73,7 +71,7 @@ export async function projectRequest(
     filesRemoved += files.removed
     tables.push({ ...table, projected })
   }
-  const kept = [...keptRelations(new Set(options.refusals?.keys()), shown, tables).values()]
+  const kept = [...keptRelations(new Set(options.refusals?.keys()), shown, request.tables).values()]
   for (const relation of kept) before.delete(relation)
   for (const gone of before.values()) if (gone !== null) filesRemoved += fileCounts(gone, null).removed
   return { ...request, tables, projection: { filesAdded, filesRemoved }, ...(kept.length === 0 ? {} : { kept }) }

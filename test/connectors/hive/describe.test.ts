@@ -3,6 +3,7 @@ import { HiveSQL, SparkSQL } from 'dt-sql-parser'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TableName } from '../../../connectors/change.ts'
 import { openFilesystemStore } from '../../../connectors/filesystem/store.ts'
+import type { HiveClient } from '../../../connectors/hive/client/client.ts'
 import { hiveWarehouse } from '../../../connectors/hive/warehouse.ts'
 import type { ObjectStore, Warehouse } from '../../../connectors/ports.ts'
 import type { LogState } from '../../../integrations/land/log/commit.ts'
@@ -25,6 +26,8 @@ const projection: ProjectionSettings = {
   targetFileBytes: 1 << 26,
 }
 
+const SETTINGS = { dialect: 'hive', host: 'h', port: 1, s3_scheme: 's3a', proof: true } as const
+
 let directory: Scratch
 let store: ObjectStore
 let metastore: Metastore
@@ -35,7 +38,7 @@ beforeAll(async () => {
   directory = scratch()
   store = await openFilesystemStore(directory.dir, quietEnvironment())
   metastore = openMetastore('hive')
-  warehouse = hiveWarehouse(metastore, { dialect: 'hive', host: 'h', port: 1, s3_scheme: 's3a', proof: true })
+  warehouse = hiveWarehouse(metastore, SETTINGS)
   const base = await writeLakeFile(store, 'raw/loans/public.loan/base/x.parquet', loanSchema(), 'base', [
     lakeRow('r', cut(5), { id: 1n, status: 'a' }),
   ])
@@ -69,49 +72,68 @@ const findings = async (): Promise<readonly string[]> => {
   return relationFindings(projected === undefined ? found : { ...found, projected, directoriesAt }, LOAN)
 }
 
-test.each<readonly [string, (name: string) => readonly string[], RegExp]>([
+test.each<readonly [string, (files: string, directory: string) => readonly string[], RegExp]>([
   [
     'a dropped partition',
-    (directory) => [
-      `ALTER TABLE \`raw\`.\`portage_files__loan__1\` DROP IF EXISTS PARTITION (\`portage_directory\`='${directory}')`,
-    ],
+    (files, directory) => [`ALTER TABLE ${files} DROP IF EXISTS PARTITION (\`portage_directory\`='${directory}')`],
     /has lost its partition "base-3-/,
   ],
   [
     'a table that deletes its files',
-    () => ["ALTER TABLE `raw`.`portage_files__loan__1` SET TBLPROPERTIES ('external.table.purge'='TRUE')"],
+    (files) => [`ALTER TABLE ${files} SET TBLPROPERTIES ('external.table.purge'='TRUE')`],
     /would delete its files when it is dropped/,
   ],
   [
     'a table that the metastore finds partitions of',
-    () => ["ALTER TABLE `raw`.`portage_files__loan__1` SET TBLPROPERTIES ('discover.partitions'='true')"],
+    (files) => [`ALTER TABLE ${files} SET TBLPROPERTIES ('discover.partitions'='true')`],
     /lets the metastore add and drop its partitions/,
   ],
   [
     'a table that was moved',
-    () => ["ALTER TABLE `raw`.`portage_files__loan__1` SET LOCATION 'file:///elsewhere'"],
+    (files) => [`ALTER TABLE ${files} SET LOCATION 'file:///elsewhere'`],
     /is at "\/elsewhere", registered at "\/.*hive\.raw": run "portage register --repair"/,
   ],
-  [
-    'a table of another format',
-    () => ['ALTER TABLE `raw`.`portage_files__loan__1` SET FILEFORMAT ORC'],
-    /is orc, registered as parquet: run/,
-  ],
+  ['a table of another format', (files) => [`ALTER TABLE ${files} SET FILEFORMAT ORC`], /is orc, registered as parquet: run/],
   ['a dropped view', () => ['DROP VIEW IF EXISTS `raw`.`loan`'], /raw\.loan is missing/],
 ])('%s', async (_, damage, said) => {
   await register(false)
   await register(true)
   expect(await findings()).toEqual([])
   const [relation] = await warehouse.describe('loans', 'raw', signal)
-  for (const statement of damage(relation?.stored?.directories[0] ?? '')) await metastore.statement(statement, signal)
+  const { name = '', directories = [] } = relation?.stored ?? {}
+  for (const statement of damage(`\`raw\`.\`${name}\``, directories[0] ?? '')) await metastore.statement(statement, signal)
   expect(await findings()).toEqual([expect.stringMatching(said)])
   const before = metastore.statements.length
   await register(true)
   expect(await findings()).toEqual([])
-  const resets = metastore.statements.slice(before).filter((sql) => / SET (?:TBLPROPERTIES|LOCATION) /.test(sql))
-  expect(resets.length).toBeGreaterThan(0)
+  const repair = metastore.statements.slice(before)
+  const drop = repair.findIndex((sql) => sql.startsWith('DROP TABLE'))
+  // Whatever became of its properties, the old table takes no file with it.
+  expect(repair[drop - 1]).toBe(`ALTER TABLE \`raw\`.\`${name}\` SET TBLPROPERTIES ('external.table.purge'='false')`)
   for (const parser of [new HiveSQL(), new SparkSQL()]) {
-    expect(resets.flatMap((sql) => parser.validate(`${sql};`))).toEqual([])
+    expect(repair.slice(drop - 1).flatMap((sql) => parser.validate(`${sql};`))).toEqual([])
   }
   expect(await queryRows(warehouse, 'select * from raw.loan')).toEqual(['1 | a'])
+})
+
+test('a repair makes the files table beside the old one: a query finds the rows at every moment', async () => {
+  await register(true)
+  const [relation] = await warehouse.describe('loans', 'raw', signal)
+  const { name = '' } = relation?.stored ?? {}
+  await metastore.statement(`ALTER TABLE \`raw\`.\`${name}\` SET FILEFORMAT ORC`, signal)
+  await metastore.statement(`ALTER TABLE \`raw\`.\`${name}\` ADD COLUMNS (\`strange\` STRING) CASCADE`, signal)
+  const seen = new Set<string>()
+  const heard: HiveClient = {
+    ...metastore.session(),
+    statement: async (sql, abort) => {
+      await metastore.statement(sql, abort)
+      seen.add((await queryRows(warehouse, 'select * from raw.loan')).join('; '))
+    },
+  }
+  const watched = hiveWarehouse(heard, SETTINGS)
+  const request = { integration: 'loans', schema: 'raw', state, store, warehouse: watched, projection, dryRun: false }
+  expect((await registerCommit({ ...request, repair: true }, signal)).refused).toEqual([])
+  expect([...seen]).toEqual(['1 | a'])
+  const [now] = await warehouse.describe('loans', 'raw', signal)
+  expect([now?.stored?.name === name, now?.stored?.format]).toEqual([false, 'parquet'])
 })

@@ -25,6 +25,12 @@ ALTER TABLE `raw`.`portage_files__loan__1` ADD IF NOT EXISTS
   PARTITION (`portage_directory`='base-4-########') LOCATION 'file:///lake/raw/loans/public.loan/hive/hive.raw/base-4-########'
   PARTITION (`portage_directory`='changes-4-########') LOCATION 'file:///lake/raw/loans/public.loan/hive/hive.raw/changes-4-########'
 
+DESCRIBE FORMATTED `raw`.`portage_files__loan__1` PARTITION (`portage_directory`='base-4-########')
+
+DESCRIBE FORMATTED `raw`.`portage_files__loan__1` PARTITION (`portage_directory`='changes-4-########')
+
+SELECT 'loan' AS `relation`, `portage_directory` AS `directory`, COUNT(*) AS `row_count` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('base-4-########', 'changes-4-########') GROUP BY `portage_directory`
+
 CREATE EXTERNAL TABLE IF NOT EXISTS `raw`.`portage_files__visit__1` (
   `_op` STRING,
   `_position` STRING,
@@ -40,12 +46,6 @@ TBLPROPERTIES ('external.table.purge'='false', 'discover.partitions'='false', 'p
 
 ALTER TABLE `raw`.`portage_files__visit__1` ADD IF NOT EXISTS
   PARTITION (`portage_directory`='base-4-########') LOCATION 'file:///lake/raw/loans/public.Visit/hive/hive.raw/base-4-########'
-
-DESCRIBE FORMATTED `raw`.`portage_files__loan__1` PARTITION (`portage_directory`='base-4-########')
-
-DESCRIBE FORMATTED `raw`.`portage_files__loan__1` PARTITION (`portage_directory`='changes-4-########')
-
-SELECT 'loan' AS `relation`, `portage_directory` AS `directory`, COUNT(*) AS `row_count` FROM `raw`.`portage_files__loan__1` WHERE `portage_directory` IN ('base-4-########', 'changes-4-########') GROUP BY `portage_directory`
 
 DESCRIBE FORMATTED `raw`.`portage_files__visit__1` PARTITION (`portage_directory`='base-4-########')
 
