@@ -93,6 +93,26 @@ test('every type, pattern of nulls, size and compression is read back bit by bit
   }
 }, 300_000)
 
+test('files for Hive 3 as well: INT96 timestamps without bounds, decimals in as few bytes as they take', async () => {
+  const from = -12_219_292_800_000_000n
+  const columns = columnsOf(700).map((column) => {
+    if (column.type.kind !== 'timestamp') return column
+    return { ...column, values: column.values.map((value) => (typeof value === 'bigint' && value < from ? from : value)) }
+  })
+  const batch = testBatch(columns)
+  const { bytes } = await writeParquet(batch.schema, [batch], { profile: 'hive3', compression: 'snappy', pageRows: 64 })
+  const [found] = await read([bytes])
+  expect(found?.columns).toEqual(exactColumns(columns))
+  for (const [i, { type, values }] of columns.entries()) {
+    const chunk = found?.groups[0]?.[i]
+    if (type.kind === 'timestamp') expect(chunk).toMatchObject({ ranged: false, column_index: false, offset_index: true })
+    if (type.kind === 'decimal') {
+      const ranged = values.some((value) => value !== null)
+      expect(chunk).toMatchObject({ ranged, column_index: true, offset_index: true })
+    }
+  }
+}, 300_000)
+
 test('large strings, default pages and row groups are read back', async () => {
   const rows = 131_073
   const columns: TestColumn[] = [

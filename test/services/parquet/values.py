@@ -46,7 +46,7 @@ def chunk(meta):
 
 
 for path in sys.argv[1:]:
-    file = pq.ParquetFile(path, page_checksum_verification=False)
+    file = pq.ParquetFile(path, page_checksum_verification=False, coerce_int96_timestamp_unit='us')
     table = file.read()
     table.validate(full=True)
     meta = file.metadata
