@@ -43,6 +43,11 @@ export const transferFile = z.strictObject({
     .min(1)
     .optional()
     .describe('Connection of the bucket through which a system that hands out files passes rows on.'),
+  partition_by: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Column by whose values Snowflake unloads, so that files of the target hold few of them.'),
   file_format: z.enum(['csv', 'csv.gz', 'parquet']).optional(),
   compression: z.enum(['zstd', 'snappy', 'gzip', 'none']).optional(),
   on_bad_value: z.enum(['error', 'reject']).optional(),

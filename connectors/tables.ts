@@ -118,6 +118,8 @@ export type ReadRequest = {
   readonly badValues: BadValues
   /** For a system whose `readsBy` is `files`; a place that lasts until the reader is disposed. */
   readonly exchange?: Exchange
+  /** For such a system: rows of the same value of this column come together, by their values as texts, NULL last. Absent: in no order. */
+  readonly partitionBy?: string
 }
 
 export type WriteRequest = {

@@ -30,6 +30,10 @@ export const transferCommand: DefineCommand = (context) =>
     .option('--no-register', 'leave the warehouse alone')
     .option('--prefix <path>', 'where in the lake; default: where its integrations are, else raw')
     .option('--via <bucket>', 'connection of the bucket that Snowflake unloads into; default: the target, or the only bucket')
+    .option(
+      '--partition-by <column>',
+      'Snowflake: unload by the values of this column, so that files of the target hold few of them',
+    )
     .option('--file-format <format>', 'csv, csv.gz or parquet, when the name does not tell')
     .option('--compression <codec>', 'of Parquet: zstd, snappy, gzip, none; default: zstd')
     .option('--on-bad-value <policy>', 'error, or reject: keep the row aside with its line and reason; default: error')

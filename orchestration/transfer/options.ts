@@ -26,6 +26,8 @@ export type TransferOptions = {
   readonly prefix: string | null
   /** Bucket through which a system passes its rows on; null: the target's, or the only one. */
   readonly via: string | null
+  /** Column whose values come together, out of a system that unloads; null: in no order. */
+  readonly partitionBy: string | null
   readonly fileFormat: string | undefined
   readonly compression: 'zstd' | 'snappy' | 'gzip' | 'none'
   readonly dryRun: boolean
@@ -62,6 +64,7 @@ export type GivenOptions = {
   readonly register?: string | boolean
   readonly prefix?: string
   readonly via?: string
+  readonly partitionBy?: string
   readonly fileFormat?: string
   readonly compression?: string
   readonly dryRun?: true
@@ -87,6 +90,7 @@ export function transferOptions(from: string, to: string, given: GivenOptions): 
     register: typeof given.register === 'string' ? given.register : given.register === false ? false : null,
     prefix: given.prefix ?? null,
     via: given.via ?? null,
+    partitionBy: given.partitionBy ?? null,
     fileFormat: given.fileFormat,
     compression: choice('compression', given.compression ?? 'zstd', ['zstd', 'snappy', 'gzip', 'none']),
     dryRun: given.dryRun === true,

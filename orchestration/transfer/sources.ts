@@ -46,10 +46,18 @@ export type SourceRequest = {
 
 export async function openSource(session: Session, request: SourceRequest, signal: AbortSignal): Promise<OpenSource> {
   const { address, options } = request
-  if (address.kind === 'file' || address.kind === 'object') return openFileSource(session, { ...request, address }, signal)
+  const { partitionBy } = options
+  const refusePartition = () => {
+    if (partitionBy !== null) throw new UsageError(`--partition-by: ${options.from} is not unloaded; leave it out`)
+  }
+  if (address.kind === 'file' || address.kind === 'object') {
+    refusePartition()
+    return openFileSource(session, { ...request, address }, signal)
+  }
   refuseCsvOptions(options, `${options.from} is no CSV file`)
   const connector = await connectorOf(session.configuration, address.connection)
   if (connector.openTables === undefined) {
+    refusePartition()
     if (connector.openStore === undefined) {
       throw new UsageError(`${address.connection}: a connection of "${connector.name}" holds no tables to read from`)
     }
@@ -66,6 +74,7 @@ export async function openSource(session: Session, request: SourceRequest, signa
       ? ({ kind: 'query', sql: address.sql } as const)
       : ({ kind: 'table', table: databaseTable(tables, address.connection, address.parts) } as const)
   const { columns, where } = options
+  if (tables.readsBy !== 'files') refusePartition()
   try {
     // A condition is the engine's to evaluate: its rows come through the server then.
     if (from.kind === 'table' && where === null && hasLayout(tables)) {
@@ -75,7 +84,8 @@ export async function openSource(session: Session, request: SourceRequest, signa
     }
     // Whatever is read through it is closed before it.
     const exchange = tables.readsBy === 'files' ? await openExchange(session, options, request.closing) : null
-    const reading = { from, columns, where, badValues: request.badValues, ...(exchange === null ? {} : { exchange }) }
+    const by = partitionBy === null ? {} : { partitionBy }
+    const reading = { from, columns, where, badValues: request.badValues, ...(exchange === null ? {} : { exchange }), ...by }
     const reader = request.closing.use(await tables.openReader(reading, signal))
     return { reader, csv: null, sha256: null }
   } catch (error) {

@@ -2,7 +2,8 @@
 import { ConnectorError } from '../../errors.ts'
 import type { ReadRequest, TableBatch, TableReader } from '../../tables.ts'
 import type { SnowflakeClient } from '../client.ts'
-import { planUnload, type UnloadPlace, unloadFiles } from './unload.ts'
+import { partitionColumn, planUnload, type UnloadPlace, unloadFiles } from './unload.ts'
+import { fileName } from './unload-manifest.ts'
 import type { UnloadPolicies } from './unload-policy.ts'
 import { batchOf, storedColumns } from './unload-rows.ts'
 import type { UnloadRows } from './unload-sql.ts'
@@ -22,11 +23,12 @@ export async function openReader(
   { subject, from, request, policies, place }: ReaderRequest,
   signal: AbortSignal,
 ): Promise<TableReader> {
-  const { columns, where, badValues, exchange } = request
+  const { columns, where, badValues, exchange, partitionBy } = request
   if (exchange === undefined)
     throw new ConnectorError('INTERNAL', `${subject} is read through files, and no place for them was given`)
   const planned = await planUnload(client, { subject, rows: { from, columns, where }, policies }, signal)
   const { plan } = planned
+  const by = partitionBy === undefined ? {} : { partitionBy: partitionColumn(subject, plan, partitionBy) }
   let read = false
   let done = 0
   let total = 0
@@ -40,7 +42,7 @@ export async function openReader(
       if (read) throw new ConnectorError('INTERNAL', `${subject} was read twice`)
       read = true
       abort.throwIfAborted()
-      const files = await unloadFiles(client, planned, { place: await place(abort) }, abort)
+      const files = await unloadFiles(client, planned, { place: await place(abort), ...by }, abort)
       total = files.reduce((sum, { size }) => sum + size, 0)
       for (const file of files) {
         let count = 0
@@ -53,7 +55,7 @@ export async function openReader(
         if (count !== file.rows)
           throw new ConnectorError(
             'PROOF',
-            `Unloaded file "${file.key}" gave ${count} rows, Snowflake wrote ${file.rows}. Run it again`,
+            `Unloaded file "${fileName(file.key)}" gave ${count} rows, Snowflake wrote ${file.rows}. Run it again`,
           )
         done += file.size
       }

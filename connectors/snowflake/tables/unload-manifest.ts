@@ -33,14 +33,17 @@ export function objectOf(entry: ManifestEntry, prefix: string, objects: readonly
   if (found === undefined) {
     throw new ConnectorError(
       'PROOF',
-      `Unloaded file "${entry.name}" is not below "${prefix}": Snowflake's stage and Portage's connection show different places. Compare the stage's URL with the connection's bucket and prefix`,
+      `Unloaded file "${fileName(entry.name)}" is not below "${prefix}": Snowflake's stage and Portage's connection show different places. Compare the stage's URL with the connection's bucket and prefix`,
     )
   }
   if (found.size !== entry.size) {
     throw new ConnectorError(
       'PROOF',
-      `Unloaded file "${found.key}" has ${found.size} bytes, Snowflake wrote ${entry.size}: somebody else writes there, or it was cut. Run it again`,
+      `Unloaded file "${fileName(found.key)}" has ${found.size} bytes, Snowflake wrote ${entry.size}: somebody else writes there, or it was cut. Run it again`,
     )
   }
   return found
 }
+
+/** Directories of partitions are values of rows: messages do without them. */
+export const fileName = (key: string): string => key.slice(key.lastIndexOf('/') + 1)

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto'
 import { parquetMetadataAsync } from 'hyparquet'
 import { ConnectorError } from '../../errors.ts'
+import type { LogicalType } from '../../logical-type.ts'
 import type { ObjectStore, RegisteredFile } from '../../ports.ts'
 import type { SnowflakeClient } from '../client.ts'
-import { type FoundObject, manifestOf, objectOf } from './unload-manifest.ts'
-import { quoted, type UnloadPlan, unloadPlan, wantedColumns } from './unload-plan.ts'
+import { type FoundObject, fileName, manifestOf, objectOf } from './unload-manifest.ts'
+import { quoted, type UnloadColumn, type UnloadPlan, unloadPlan, wantedColumns } from './unload-plan.ts'
 import type { UnloadPolicies } from './unload-policy.ts'
 import { copySql, describeSql, type UnloadRows, unloadSelect } from './unload-sql.ts'
 
@@ -18,15 +19,11 @@ export type UnloadPlace = {
   readonly prefix: string
 }
 
-export type UnloadedFile = FoundObject & {
-  readonly rows: number
-  /** The text of the partition column in all of its rows; null where it is NULL. Absent: not partitioned. */
-  readonly partition?: string | null
-}
+export type UnloadedFile = FoundObject & { readonly rows: number }
 
 const MAX_FILE_BYTES = 256 * 1024 ** 2
 /** Snowflake's directory of NULL. */
-const NULL_PARTITION = '_NULL_'
+const NULL_PARTITION = '_NULL_/'
 
 /** What to unload, by stored names, and how. */
 export type PlannedUnload = { readonly rows: UnloadRows; readonly plan: UnloadPlan }
@@ -47,20 +44,20 @@ export async function planUnload(
 /**
  * Writes the files and proves that they are there: each one of the statement's own manifest, with its size, and as many rows as
  * its footer says. Files that another attempt left below the prefix are not among them. No rows: no files. Throws `STORE` when
- * the prefix holds something already, `PROOF` when a file differs. `partitionBy`, a column: a directory for each of its values; it
- * stays in the files too, where NULL is NULL.
+ * the prefix holds something already, `PROOF` when a file differs. `partitionBy`: each value of the column has a directory of its
+ * own, NULL too; the files come in the order of these values, NULL last, and hold the column as it is.
  */
 export async function unloadFiles(
   client: SnowflakeClient,
   { plan, rows }: PlannedUnload,
-  { place, partitionBy }: { readonly place: UnloadPlace; readonly partitionBy?: string },
+  { place, partitionBy }: { readonly place: UnloadPlace; readonly partitionBy?: UnloadColumn },
   signal: AbortSignal,
 ): Promise<readonly UnloadedFile[]> {
   const { location, store, prefix } = place
   for await (const { key } of store.list(prefix, { signal })) {
     throw new ConnectorError('STORE', `Prefix "${prefix}" already holds "${key}"; unloading needs a fresh prefix`)
   }
-  const by = partitionBy === undefined ? {} : { partitionBy: partitionSql(plan, partitionBy) }
+  const by = partitionBy === undefined ? {} : { partitionBy: `TO_VARCHAR(${quoted(partitionBy.alias)})` }
   const sql = copySql(unloadSelect(plan, rows), { location, maxFileBytes: MAX_FILE_BYTES, ...by })
   const manifest = manifestOf(await client.run(sql, { signal, repeatable: true }))
   const objects: FoundObject[] = []
@@ -72,26 +69,43 @@ export async function unloadFiles(
     if (found !== entry.rows) {
       throw new ConnectorError(
         'PROOF',
-        `Unloaded file "${object.key}" holds ${found} rows, Snowflake wrote ${entry.rows}. Run it again; if it stays so, the file was changed in between`,
+        `Unloaded file "${fileName(object.key)}" holds ${found} rows, Snowflake wrote ${entry.rows}. Run it again; if it stays so, the file was changed in between`,
       )
     }
-    const directory = object.key.slice(prefix.length).split('/').slice(0, -1).join('/')
-    const partition = partitionBy === undefined ? {} : { partition: directory === NULL_PARTITION ? null : directory }
-    files.push({ ...object, rows: entry.rows, ...partition })
+    files.push({ ...object, rows: entry.rows })
   }
-  return files
+  return partitionBy === undefined
+    ? files
+    : files.toSorted((a, b) => byPartition(a.key.slice(prefix.length), b.key.slice(prefix.length)))
 }
 
-function partitionSql({ columns }: UnloadPlan, name: string): string {
-  const found = columns.find(({ column }) => column.name === name)
-  if (found !== undefined) return `TO_VARCHAR(${quoted(found.alias)})`
-  throw new ConnectorError('SCHEMA', `There is no column "${name}" to partition by`)
+function byPartition(a: string, b: string): number {
+  const isNull = (path: string): number => (path.startsWith(NULL_PARTITION) ? 1 : 0)
+  return isNull(a) - isNull(b) || (a < b ? -1 : 1)
+}
+
+/** Types whose texts are fit to be names of directories. */
+const PARTITIONED: ReadonlySet<LogicalType['kind']> = new Set(['bool', 'int16', 'int32', 'int64', 'decimal', 'date', 'utf8'])
+
+/** By its name as people write it. Throws `SCHEMA` for one that is not there, or of a type that makes no directories. */
+export function partitionColumn(subject: string, { columns }: UnloadPlan, name: string): UnloadColumn {
+  const alike = columns.filter(({ column }) => column.name.toLowerCase() === name.toLowerCase())
+  const found = alike.find(({ column }) => column.name === name) ?? alike[0]
+  const names = columns.map(({ column }) => column.name).join(', ')
+  if (found === undefined)
+    throw new ConnectorError('SCHEMA', `${subject} has no column "${name}" to partition by; it has ${names}`)
+  const { type } = found.column
+  if (PARTITIONED.has(type.kind) && !(type.kind === 'utf8' && type.format === 'json')) return found
+  throw new ConnectorError(
+    'SCHEMA',
+    `${subject}, column "${name}" is ${found.column.sourceType}: its values are no names of directories. Partition by a date, a number or a short text`,
+  )
 }
 
 async function footerRows(store: ObjectStore, { key, size }: FoundObject, signal: AbortSignal): Promise<number> {
   const slice = async (start: number, end = size): Promise<ArrayBuffer> => {
     const bytes = await store.get(key, { range: { start: start < 0 ? size + start : start, end }, signal })
-    if (bytes === null) throw new ConnectorError('PROOF', `Unloaded file "${key}" is gone: somebody else deletes there`)
+    if (bytes === null) throw new ConnectorError('PROOF', `Unloaded file "${fileName(key)}" is gone: somebody else deletes there`)
     return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer
   }
   try {
@@ -99,7 +113,7 @@ async function footerRows(store: ObjectStore, { key, size }: FoundObject, signal
   } catch (cause) {
     signal.throwIfAborted()
     if (cause instanceof ConnectorError) throw cause
-    throw new ConnectorError('PROOF', `Unloaded file "${key}" is no Parquet file. Run it again`, { cause })
+    throw new ConnectorError('PROOF', `Unloaded file "${fileName(key)}" is no Parquet file. Run it again`, { cause })
   }
 }
 
@@ -123,7 +137,7 @@ async function hashOf(store: ObjectStore, { key, size }: FoundObject, signal: Ab
   const hash = createHash('sha256')
   for (let start = 0; start < size; start += READ_BYTES) {
     const bytes = await store.get(key, { range: { start, end: Math.min(size, start + READ_BYTES) }, signal })
-    if (bytes === null) throw new ConnectorError('PROOF', `Unloaded file "${key}" is gone: somebody else deletes there`)
+    if (bytes === null) throw new ConnectorError('PROOF', `Unloaded file "${fileName(key)}" is gone: somebody else deletes there`)
     hash.update(bytes)
   }
   return hash.digest('hex')

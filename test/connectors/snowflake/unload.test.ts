@@ -2,9 +2,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { snowflakeOptions } from '../../../connectors/snowflake/options.ts'
 import { openTablesOf } from '../../../connectors/snowflake/tables/tables.ts'
-import { planUnload, unloadFiles } from '../../../connectors/snowflake/tables/unload.ts'
-import { DEFAULT_POLICIES } from '../../../connectors/snowflake/tables/unload-policy.ts'
-import { prepareStage } from '../../../connectors/snowflake/tables/unload-stage.ts'
 import { openSnowflakeWarehouse } from '../../../connectors/snowflake/warehouse.ts'
 import type { ReadRequest, RejectedRow } from '../../../connectors/tables.ts'
 import { objectBuffer, readParquetColumns } from '../../../integrations/read/parquet-columns.ts'
@@ -176,26 +173,18 @@ test('a warehouse unloads a query as Parquet files under a fresh prefix, with si
   await expect(warehouse.unload({ sql, store: account.store, prefix: 'raw/out' }, signal)).rejects.toThrow('fresh prefix')
 })
 
-test('partitions of an unload: a directory for each value, NULL among them, and the column in the files as it is', async () => {
-  const { client, store } = account
-  const rows = { from: { sql: `SELECT id, name, ok FROM ${account.schema}.typed` }, columns: null, where: null }
-  const planned = await planUnload(client, { subject: 'The query', rows, policies: DEFAULT_POLICIES }, signal)
-  const prefix = 'raw/parts/'
-  const relation = { database: account.database, schema: account.schema }
-  const { stage } = snowflakeOptions.parse(account.connection)
-  const location = await prepareStage(client, { stage, schema: null }, { address: store.address(prefix), relation }, signal)
-  const files = await unloadFiles(client, planned, { place: { location, store, prefix }, partitionBy: 'ok' }, signal)
-  const found = await Promise.all(
-    files.map(async ({ key, rows: count, partition }) => {
-      const inside = await jsonRows((await store.get(key)) ?? new Uint8Array())
-      return [partition, count, ...new Set(inside.map(({ ok }) => ok))]
-    }),
-  )
-  expect(found.toSorted(([a], [b]) => String(a).localeCompare(String(b)))).toEqual([
-    ['false', 1, false],
-    [null, 1, null],
-    ['true', 2, true],
+test('partitions of an unload: rows of a value together, in their order, NULL last and as it is', async () => {
+  const by = async (partitionBy: string) =>
+    (await lines(query(`SELECT id, name, ok FROM ${account.schema}.typed`), { partitionBy })).map((line) => line.split(' | ')[2])
+  expect(await by('OK')).toEqual(['f', 't', 't', '␀'])
+  expect((await lines(typed(), { partitionBy: 'day' })).map((line) => line.split(' | ')[6])).toEqual([
+    '0001-01-01',
+    '1970-01-01',
+    '9999-12-31',
+    '␀',
   ])
+  await expect(by('nobody')).rejects.toThrow('has no column "nobody" to partition by; it has id, name, ok')
+  await expect(lines(typed(), { partitionBy: 'doc' })).rejects.toThrow('its values are no names of directories')
 })
 
 tableReaderContract('a Snowflake table', async () => {

@@ -62,6 +62,22 @@ test('a table into a lake: exact, shown by a warehouse, once', async () => {
   expect(await unloaded()).toEqual([])
 })
 
+test('by the values of a column: rows of a value lie together, also those of NULL; of nothing but an unload', async () => {
+  const argv = ['--partition-by', 'ISSUED_AT', '--no-register']
+  const times = await run('transfer', loan(), 'lake:parted', ...argv)
+  expect(times.stderr).toContain('Partition by a date, a number or a short text')
+  const file = made.path('parted.csv')
+  expect(await run('transfer', loan(), `file:${file}`, '--partition-by', 'AMOUNT', '--via', 'lake')).toMatchObject({ code: 0 })
+  expect(
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .map((line) => line.split(',')[1]),
+  ).toEqual(['amount', '-7.00', '1.05', '', undefined])
+  const wrong = await run('transfer', `file:${file}`, 'lake:parted', '--partition-by', 'amount', '--no-register')
+  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('is not unloaded') })
+  expect(await unloaded()).toEqual([])
+})
+
 test('a query into a file, through a bucket that is named', async () => {
   const sql = `snowflake:select upper(status) as word, count(*) as n from ${account.schema}.loan group by 1 order by 1`
   const target = `file:${made.path('words.csv')}`
