@@ -5,6 +5,7 @@ import { ConnectorError } from '../../connectors/errors.ts'
 import type { ObjectStore } from '../../connectors/ports.ts'
 import type { FileSummary, FileWriter, FileWriterOptions } from './file-writer.ts'
 import type { FileEntry } from './log/commit.ts'
+import { openObjectFile } from './object-file.ts'
 import { type Projection, projection } from './projection.ts'
 
 /** A file format as the lander sees it. */
@@ -55,14 +56,13 @@ export async function openDataFile(options: DataFileOptions, first: RowBatch): P
     }
     return project(batch)
   }
-  const object = await options.store.openWriter(options.key, options.signal)
-  const writer = options.format.createWriter({
-    schema: projected(first.batch).schema,
-    sink: object,
-    compression: options.compression,
-    metadata: options.metadata,
-    unstated: options.unstated,
-  })
+  const { compression, metadata, unstated } = options
+  const { object, writer } = await openObjectFile(
+    options.store,
+    options.key,
+    (sink) => options.format.createWriter({ schema: projected(first.batch).schema, sink, compression, metadata, unstated }),
+    options.signal,
+  )
   let minPosition: Position | null = null
   let maxPosition: Position | null = null
   return {

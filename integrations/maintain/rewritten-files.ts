@@ -7,6 +7,7 @@ import type { FileFormat } from '../land/data-file.ts'
 import { statedColumns } from '../land/data-file.ts'
 import type { FileWriter, FileWriterOptions } from '../land/file-writer.ts'
 import type { FileEntry } from '../land/log/commit.ts'
+import { openObjectFile } from '../land/object-file.ts'
 import { BATCH_ROWS, type ColumnBatch } from '../read/columns/column-batches.ts'
 import { ColumnVector } from '../read/columns/column-vector.ts'
 import { compareRows, positionAt } from './position-bytes.ts'
@@ -52,8 +53,9 @@ export function rewriteFiles(options: RewriteOptions): RewrittenFiles {
   let open: OpenFile | null = null
 
   const openFile = async (): Promise<OpenFile> => {
-    const object = await store.openWriter(options.key(), options.signal)
-    const writer = format.createWriter({ schema: target, sink: object, compression, metadata, unstated })
+    const make = (sink: ObjectWriter): FileWriter =>
+      format.createWriter({ schema: target, sink, compression, metadata, unstated })
+    const { object, writer } = await openObjectFile(store, options.key(), make, options.signal)
     return { object, writer, min: '' as Position, max: '' as Position }
   }
 

@@ -65,7 +65,15 @@ export function faultyStore(store: ObjectStore, decide: (call: StoreCall) => Fau
       leave(fault, 'list', prefix)
     },
     async openWriter(key, signal) {
-      const writer = await around('openWriter', key, () => store.openWriter(key, signal))
+      const fault = await enter('openWriter', key)
+      const writer = await store.openWriter(key, signal)
+      try {
+        leave(fault, 'openWriter', key)
+      } catch (error) {
+        // Nobody has it who could close it; a process that died would have no open file either.
+        await writer.abort()
+        throw error
+      }
       return {
         key,
         get bytesWritten() {

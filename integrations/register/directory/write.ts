@@ -3,6 +3,7 @@ import type { Position, TableSchema } from '../../../connectors/change.ts'
 import { ConnectorError } from '../../../connectors/errors.ts'
 import type { ObjectStore, ObjectWriter, RegisteredFile } from '../../../connectors/ports.ts'
 import type { FileWriter, FileWriterOptions } from '../../land/file-writer.ts'
+import { openObjectFile } from '../../land/object-file.ts'
 import type { DirectoryFormat } from './formats.ts'
 import { directoryFileKey } from './keys.ts'
 import { directoryRows, directorySchema } from './rows.ts'
@@ -45,12 +46,12 @@ export async function writeDirectory(options: DirectoryOptions, signal: AbortSig
   let open: OpenFile | null = null
   const openFile = async (): Promise<OpenFile> => {
     const name = directoryFileKey(key, files, format.extension)
-    const object = there.has(name) ? null : await store.openWriter(name, signal)
-    const sink = object ?? { write: async () => {} }
     const { compression, metadata, unstated } = options
-    const writer = format.createWriter({ schema: directorySchema(stored), sink, compression, metadata, unstated })
+    const make = (sink: Pick<ObjectWriter, 'write'>): FileWriter =>
+      format.createWriter({ schema: directorySchema(stored), sink, compression, metadata, unstated })
     files += 1
-    return { writer, object }
+    if (there.has(name)) return { writer: make({ write: async () => {} }), object: null }
+    return await openObjectFile(store, name, make, signal)
   }
   try {
     for await (const { batch, last: highest } of directoryRows(options, signal)) {
