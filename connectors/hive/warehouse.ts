@@ -3,7 +3,7 @@ import { ConnectorError } from '../errors.ts'
 import type { Warehouse } from '../ports.ts'
 import { check } from './check.ts'
 import type { HiveClient } from './client/client.ts'
-import { serverName } from './client/options.ts'
+import { sendsPasswordInClear, serverName } from './client/options.ts'
 import { describeRelations } from './describe.ts'
 import { DIALECTS, WORDS } from './dialect.ts'
 import { readRegistered } from './ledger.ts'
@@ -13,19 +13,20 @@ import { query } from './query.ts'
 import { register, unregister } from './register.ts'
 
 export type WarehouseSettings = Pick<HiveOptions, 'dialect' | 'host' | 'port' | 's3_scheme' | 'proof'> &
-  Partial<Pick<HiveOptions, 'statistics'>>
+  Partial<Pick<HiveOptions, 'statistics' | 'auth' | 'password' | 'tls' | 'transport'>>
 
 /** Over any client; disposed with it. */
 export function hiveWarehouse(client: HiveClient, settings: WarehouseSettings): Warehouse {
   const { dialect, s3_scheme: s3Scheme, proof, statistics = false } = settings
+  const passwordInClear = sendsPasswordInClear(settings)
   return {
     kind: 'hive',
     dialect: DIALECTS[dialect],
     reads: 'directory',
-    check: (signal) => check(client, serverName(settings), signal),
+    check: (signal) => check(client, { server: serverName(settings), passwordInClear }, signal),
     registered: (integration, schema, signal) => readRegistered(client, { integration, schema }, signal),
     refusal,
-    describe: (integration, schema, signal) => describeRelations(client, { integration, schema }, signal),
+    describe: (integration, schema, signal, asked) => describeRelations(client, { integration, schema }, signal, asked),
     register: (request, signal) =>
       register({ client, server: serverName(settings), words: WORDS[dialect], s3Scheme, proof, statistics }, request, signal),
     query: (sql, signal) => query(client, sql, signal),

@@ -62,3 +62,17 @@ export function checkClientOptions(options: HiveClientOptions, context: z.Refine
 export function serverName({ host, port, dialect }: Pick<HiveClientOptions, 'host' | 'port' | 'dialect'>): string {
   return `${dialect === 'hive' ? 'HiveServer2' : 'Spark'} at "${host}:${port}"`
 }
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/i
+
+/** True when whoever listens between here and the server reads the password. */
+export function sendsPasswordInClear({
+  host,
+  auth,
+  password,
+  tls,
+  transport,
+}: Pick<HiveClientOptions, 'host'> & Partial<Pick<HiveClientOptions, 'auth' | 'password' | 'tls' | 'transport'>>): boolean {
+  const isSent = password !== undefined && auth !== 'kerberos' && (auth !== 'nosasl' || transport === 'http')
+  return isSent && tls !== true && !LOOPBACK.test(host)
+}

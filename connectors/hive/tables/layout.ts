@@ -3,6 +3,7 @@ import { ConnectorError } from '../../errors.ts'
 import type { ColumnMatching, ForeignColumn, ForeignLayout, ForeignPlace } from '../../manifest.ts'
 import type { TableAddress } from '../../tables.ts'
 import { type HiveClient, type HiveValue, rowsOf } from '../client/client.ts'
+import { dialectProblem } from '../dialect-problem.ts'
 import { qualified } from '../quote.ts'
 import { type Owner, shapeOf } from './column-type.ts'
 import { type DescribedColumn, type Description, readDescription } from './describe.ts'
@@ -77,7 +78,7 @@ async function places(
       const values = partitionValues(name, names, subject)
       const sql = `DESCRIBE FORMATTED ${relationOf(table)} PARTITION ${partitionSpec(names, values)}`
       const partition = `${subject}, partition ${name}`
-      const own = readDescription(await ask(client, sql, signal), partition)
+      const own = readDescription(await whilePresent(ask(client, sql, signal), partition), partition)
       requireFormat(own, described, partition)
       const place = { values, location: locationOf(own, partition) }
       if (client.dialect === 'spark' || sameColumns(own.columns, described.columns)) return place
@@ -86,6 +87,18 @@ async function places(
     found.push(...(await Promise.all(some)))
   }
   return found
+}
+
+/** It was listed a moment ago. */
+async function whilePresent<T>(asked: Promise<T>, partition: string): Promise<T> {
+  try {
+    return await asked
+  } catch (error) {
+    if (!(error instanceof ConnectorError) || error.code !== 'NOT_FOUND') throw error
+    throw new ConnectorError('CORRUPT', `${partition} was dropped while the table was read. Run again when nobody changes it`, {
+      cause: error,
+    })
+  }
 }
 
 /** A partition keeps the format that the table had when it was made. */
@@ -119,10 +132,16 @@ function sameColumns(own: readonly DescribedColumn[], table: readonly DescribedC
 
 const POSITIONAL = 'orc.force.positional.evolution'
 
-/** Hive 4 matches columns of ORC by position, by a setting of the session that no table overrides; Spark by name. */
+/**
+ * Hive 4 matches columns of ORC by position, by a setting of the session that no table overrides; Spark by name. Throws `CONFIGURATION` when
+ * the server is not of the connection's dialect: values would be taken for those of the other.
+ */
 async function matchingOf(client: HiveClient, { parameters }: Description, signal: AbortSignal): Promise<ColumnMatching> {
   const parquet = parameters.get('parquet.column.index.access')?.toLowerCase() === 'true' ? 'position' : 'name'
-  const answer = (await ask(client, `set ${POSITIONAL}`, signal)).flat().map(String).join('=')
+  const rows = await ask(client, `set ${POSITIONAL}`, signal)
+  const problem = dialectProblem(client.dialect, rows)
+  if (problem !== null) throw new ConnectorError('CONFIGURATION', `The server ${problem.what}. ${problem.cure}`)
+  const answer = rows.flat().map(String).join('=')
   return { orc: /=true$/i.test(answer) ? 'position' : 'name', parquet: client.dialect === 'hive' ? parquet : 'name' }
 }
 

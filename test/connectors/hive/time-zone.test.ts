@@ -19,6 +19,7 @@ async function spark(answer: FakeAnswer, dialect: 'hive' | 'spark' = 'spark') {
     await startFakeHive({
       script: scripted(
         ['SHOW DATABASES', rowsAnswer(['namespace string'], [['default']])],
+        ['SET hive.local.time.zone', rowsAnswer(['set string'], [['hive.local.time.zone=UTC']])],
         [/^SET /, rowsAnswer(['key string', 'value string'], [['spark.sql.session.timeZone', 'UTC']])],
         [/java_method/, answer],
       ),
@@ -31,7 +32,7 @@ async function spark(answer: FakeAnswer, dialect: 'hive' | 'spark' = 'spark') {
 
 test('another one than UTC is an error of check, and nothing is registered', async () => {
   await using place = await spark(machine('Asia/Kolkata'))
-  expect(await check(place.client, 'Spark', signal)).toEqual([
+  expect(await check(place.client, { server: 'Spark' }, signal)).toEqual([
     {
       severity: 'error',
       subject: 'Spark',
@@ -51,12 +52,12 @@ test.each([
   ['a server that forbids calls of Java is believed', FORBIDDEN],
 ])('%s', async (_, answer) => {
   await using place = await spark(answer)
-  expect(await check(place.client, 'Spark', signal)).toEqual([])
+  expect(await check(place.client, { server: 'Spark' }, signal)).toEqual([])
   await refuseMachineZone(place.client, 'Spark', signal)
 })
 
 test('Hive is not asked: it reads them right in every zone', async () => {
   await using place = await spark(machine('Asia/Kolkata'), 'hive')
-  expect(await check(place.client, 'Hive', signal)).toEqual([])
+  expect(await check(place.client, { server: 'Hive' }, signal)).toEqual([])
   expect(place.state.statements.some((sql) => sql.includes('java_method'))).toBe(false)
 })

@@ -152,7 +152,7 @@ export function openMetastore(dialect: 'hive' | 'spark'): Metastore {
         return texts([...partitions.keys()].map((value) => [`${partition.name}=${value}`]))
       }
       case 'setting':
-        return texts([[`${statement.name}=UTC`]])
+        return texts([dialect === 'hive' ? [`${statement.name}=UTC`] : [statement.name, 'UTC']])
       case 'describe table': {
         const { columns, format, location } = tableNamed(statement.table)
         const input = format.toUpperCase() === 'ORC' ? 'orc.OrcInputFormat' : 'parquet.MapredParquetInputFormat'
@@ -275,8 +275,10 @@ function scan({ columns, partition, partitions }: Table): string {
   const typed = columns.map(({ name, type }) => `cast("${name}" as ${duckdbType(type)}) as "${name}"`)
   const shape = columns.map(({ name, type }) => `cast(null as ${duckdbType(type)}) as "${name}"`)
   const empty = `select ${shape.join(', ')}, '' as "${partition.name}" where false`
-  const parts = [...partitions].map(([value, location]) => {
+  const parts = [...partitions].flatMap(([value, location]) => {
     const files = filesAt(location).map((file) => `'${file.replaceAll("'", "''")}'`)
+    // As Hive reads a directory that is not there.
+    if (files.length === 0) return []
     const all = `select * from read_parquet([${files.join(', ')}], union_by_name = true) union all by name select ${shape.join(', ')} where false`
     return `select ${typed.join(', ')}, '${value}' as "${partition.name}" from (${all})`
   })
