@@ -329,7 +329,8 @@ export class TableWork {
     }
     const names = renamedPerhaps(compared, this.#confirmed)
     if (names.length > 0) {
-      const resync = `"portage resync ${this.#options.lake.integration} ${this.table}"`
+      const table = /^[\w.]+$/.test(this.table) ? this.table : `'${this.table}'`
+      const resync = `"portage resync ${this.#options.lake.integration} ${table}"`
       const why = `labels of an enum and attributes of a type are renamed without an event, so that older rows keep the old names`
       this.notes = [...this.notes, `${names.join(', ')}: ${why}. ${resync} takes those of today`]
     }
