@@ -2,6 +2,7 @@
 import type { Registered, WarehouseRelation } from '../ports.ts'
 import { describeColumns, readViews } from './account.ts'
 import type { SnowflakeClient } from './client.ts'
+import { behindOf } from './ledger.ts'
 import { historyName, qualified, storedName } from './names.ts'
 
 export type Owner = { readonly integration: string; readonly schema: string }
@@ -13,7 +14,10 @@ export async function readRegistered(
   signal: AbortSignal,
 ): Promise<Registered | null> {
   const { own } = await readViews(client, schema, integration, signal)
-  return own === null ? null : { commit: own.commit, relations: [...own.tables.keys()].sort() }
+  if (own === null) return null
+  const behind = behindOf(own)
+  const late = behind.size === 0 ? {} : { behind }
+  return { commit: own.commit, relations: [...own.tables.keys()].sort(), ...late }
 }
 
 /** Two statements per relation. */

@@ -24,6 +24,8 @@ export type LedgerTable = {
   readonly version: number
   /** Commit at which something of it changed last. */
   readonly commit: number
+  /** The commit that it shows, when that is not the ledger's: the table was refused since. */
+  readonly behind?: number
   readonly parts: Readonly<Partial<Record<Part, LedgerPart>>>
   /** Hashes: of the external tables' columns; of the rules whatever tables they read, and of both views with them; of what people see. */
   readonly columns: string
@@ -88,9 +90,10 @@ export function readLedger(view: FoundView): Ledger | null {
 
 function ledgerTable([relation, table, version, commit, state]: readonly string[]): LedgerTable | null {
   try {
-    const { parts, columns, rules, relations } = JSON.parse(state ?? '') as LedgerTable
+    const { parts, columns, rules, relations, behind } = JSON.parse(state ?? '') as LedgerTable
     if (typeof relation !== 'string' || typeof table !== 'string' || typeof parts !== 'object') return null
-    return { relation, table, version: Number(version), commit: Number(commit), parts, columns, rules, relations }
+    const late = typeof behind === 'number' ? { behind } : {}
+    return { relation, table, version: Number(version), commit: Number(commit), parts, columns, rules, relations, ...late }
   } catch {
     return null
   }
@@ -110,3 +113,15 @@ const unescaped = (body: string): string =>
 
 export const ledgerParts = (table: LedgerTable): readonly (readonly [Part, LedgerPart])[] =>
   PARTS.flatMap((part) => (table.parts[part] === undefined ? [] : [[part, table.parts[part]] as const]))
+
+/** By relation, those that stayed as they were, and as of which commit. */
+export const behindOf = ({ tables }: Ledger): ReadonlyMap<string, number> =>
+  new Map([...tables.values()].flatMap(({ relation, behind }) => (behind === undefined ? [] : [[relation, behind] as const])))
+
+/** What is recorded of a table that is left as it is although the ledger goes on. */
+export const leftBehind = (entry: LedgerTable, { commit }: Ledger): LedgerTable => ({ ...entry, behind: entry.behind ?? commit })
+
+/** What is recorded of a table that is as of the ledger's commit. */
+export function upToDate({ behind: _, ...entry }: LedgerTable): LedgerTable {
+  return entry
+}

@@ -1,6 +1,7 @@
 /** The middle of a registration: files come, are proven, and old ones go. I/O. */
 import { ConnectorError } from '../errors.ts'
 import type { RegisterRequest } from '../ports.ts'
+import { isAboutTable } from '../refused-table.ts'
 import type { SnowflakeClient } from './client.ts'
 import { type FileAction, fileStatements } from './external-table.ts'
 import { proofError, proofStatement, proveFiles, unsettled, type Wrong } from './proof.ts'
@@ -49,7 +50,7 @@ async function inTransaction(
   } catch (error) {
     await client.run('ROLLBACK', own()).catch(() => null)
     // For accounts whose lists of files do not take part in transactions.
-    if (isProof(error)) await takeBack(client, phase, part)
+    if (isFinal(error)) await takeBack(client, phase, part)
     throw error
   }
 }
@@ -58,12 +59,13 @@ async function takingBack(client: SnowflakeClient, phase: FilePhase, part: PartP
   try {
     await work()
   } catch (error) {
-    if (isProof(error) && isShown(part, phase)) await takeBack(client, phase, part)
+    if (isFinal(error) && isShown(part, phase)) await takeBack(client, phase, part)
     throw error
   }
 }
 
-const isProof = (error: unknown): boolean => error instanceof ConnectorError && error.code === 'PROOF'
+/** Nobody goes on with these files: they differ, or the table stays as it is. */
+const isFinal = (error: unknown): boolean => (error instanceof ConnectorError && error.code === 'PROOF') || isAboutTable(error)
 const own = () => ({ signal: AbortSignal.timeout(60_000), repeatable: false })
 
 /** New before old: newest-per-key keeps the relations right in between. Throws `PROOF` before anything old is removed. */

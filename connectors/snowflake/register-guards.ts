@@ -4,8 +4,8 @@ import type { RegisterRequest } from '../ports.ts'
 import { type FoundTable, readViews } from './account.ts'
 import type { SnowflakeClient } from './client.ts'
 import { serverCode } from './failure.ts'
-import { type Ledger, ledgerParts } from './ledger.ts'
-import { clashingName, historyName, identifier, qualified, stageName, storedName } from './names.ts'
+import { behindOf, type Ledger, ledgerParts } from './ledger.ts'
+import { clashingName, historyName, identifier, PARTS, partName, qualified, stageName, storedName } from './names.ts'
 
 export function refuseClash(request: RegisterRequest): void {
   const clash = clashingName(request.tables)
@@ -27,19 +27,24 @@ export function refuseLarge({ integration, tables }: RegisterRequest, ledger: st
   )
 }
 
-const inUse = (ledger: Ledger): ReadonlySet<string> =>
+const inUse = (ledger: Pick<Ledger, 'tables'>): ReadonlySet<string> =>
   new Set([...ledger.tables.values()].flatMap((table) => ledgerParts(table).map(([, { name }]) => name)))
 
-/** External tables of a registration that died before anybody read them. Those of this commit may be another's at work. */
+/**
+ * External tables of a registration that died before anybody read them. Those of this commit may be another's at work; a relation that
+ * was refused while its views were replaced may read some that its entry does not name.
+ */
 export function orphans(
   found: readonly FoundTable[],
   { integration, commit }: RegisterRequest,
   ledger: Ledger,
 ): readonly string[] {
   const used = inUse(ledger)
+  const parts = [...behindOf(ledger).keys()].flatMap((relation) => PARTS.map((part) => storedName(partName(relation, part, ''))))
   return found
     .filter((table) => table.integration === integration && table.commit < commit && !used.has(table.name))
     .map(({ name }) => name)
+    .filter((name) => !parts.some((part) => name.startsWith(part)))
 }
 
 /** Somebody has the name: Snowflake's "Object already exists". */
@@ -87,7 +92,7 @@ export async function refuseOvertaken(
   if (now.stamp !== stamp) throw overtaken(request)
 }
 
-export function refuseInvalid(found: readonly FoundTable[], ledger: Ledger): void {
+export function refuseInvalid(found: readonly FoundTable[], ledger: Pick<Ledger, 'integration' | 'tables'>): void {
   const used = inUse(ledger)
   const broken = found.filter(({ name, invalid }) => invalid !== null && used.has(name))
   if (broken.length === 0) return

@@ -1,13 +1,14 @@
 /**
  * Registration: a monotonic diff from what the account itself says. I/O. Nothing is replaced before it is proven; a crash after any
- * statement leaves what was shown, and the next registration does the rest.
+ * statement leaves what was shown, and the next registration does the rest. So does a table that the account refuses; the others go on.
  */
 
 import { ConnectorError } from '../errors.ts'
 import type { Environment, RegisterOutcome, RegisterRequest } from '../ports.ts'
+import { attemptTable, type RefusedTables } from '../refused-table.ts'
 import { describeColumns, readExternalTables, readViews, refuseForeign, registeredFiles, type SchemaViews } from './account.ts'
 import type { SnowflakeClient } from './client.ts'
-import { type Ledger, type LedgerTable, ledgerParts, ledgerStatement } from './ledger.ts'
+import { type Ledger, type LedgerTable, ledgerParts, ledgerStatement, leftBehind, upToDate } from './ledger.ts'
 import { historyName, ledgerName, qualified, storedName, viewNames } from './names.ts'
 import type { SnowflakeOptions, StageOptions } from './options.ts'
 import { policiesOf, refusePolicies } from './policies.ts'
@@ -27,7 +28,10 @@ export type RegisterContext = {
 
 const NOTHING: RegisterOutcome = { statements: [], filesAdded: 0, filesRemoved: 0 }
 
-/** An older commit than the recorded one changes nothing; the same one is made and proven anew (a repair). */
+/**
+ * An older commit than the recorded one changes nothing; the same one is made and proven anew (a repair) unless it is asked for
+ * what differs. What Snowflake refuses of one table leaves that table as it was, and the others go on.
+ */
 export async function register(
   context: RegisterContext,
   request: RegisterRequest,
@@ -39,30 +43,43 @@ export async function register(
   const views = await readViews(client, schema, integration, signal)
   const ledger = views.own
   if (ledger !== null && ledger.commit > request.commit) return NOTHING
-  refuseForeign(views, integration, schema, [
-    ledgerName(integration),
-    ...request.tables.flatMap(({ relation }) => viewNames(relation)),
-  ])
+  refuseForeign(views, integration, schema, [ledgerName(integration)])
   const planOptions: PlanOptions = {
     stage: stagePlace(options.stage),
     grants: options.grants,
-    everything: request.repair === true || ledger?.commit === request.commit,
+    everything: request.repair ?? ledger?.commit === request.commit,
     exists: (view) => views.owners.get(storedName(view)) === integration,
   }
   const broken = planOptions.everything ? await brokenTables(client, schema, signal) : new Set<string>()
+  const refused: RefusedTables = new Map()
   const plans: TablePlan[] = []
   for (const table of request.tables) {
-    const draft = draftTable(request, table, ledger, planOptions)
-    if (draft === null) continue
-    const findings = await find(context, request, draft, { ...planOptions, broken }, signal)
-    plans.push(planTable(request, draft, findings, planOptions))
+    const plan = await attemptTable(refused, table.table, async () => {
+      refuseForeign(views, integration, schema, viewNames(table.relation))
+      const draft = draftTable(request, table, ledger, planOptions)
+      if (draft === null) return null
+      const findings = await find(context, request, draft, { ...planOptions, broken }, signal)
+      return planTable(request, draft, findings, planOptions)
+    })
+    if (plan !== null) plans.push(plan)
   }
-  const registration = assemble(context, request, { ledger, views, plans })
-  refuseLarge(request, ledgerStatement(schema, registration.ledger([]), context.environment.now(), true))
-  const outcome = { filesAdded: registration.filesAdded, filesRemoved: registration.filesRemoved }
-  if (request.dryRun) return { statements: registration.statements(context.environment.now()), ...outcome }
-  await run(context, request, registration, views.stamp, signal)
-  return { statements: registration.statements(context.environment.now()), ...outcome }
+  const found: Found = { ledger, views, plans, refused, everything: planOptions.everything }
+  const planned = assemble(context, request, found)
+  refuseLarge(request, ledgerStatement(schema, planned.ledger([]), context.environment.now(), true))
+  // What is refused while it runs is not part of what was done.
+  if (!request.dryRun) await run(context, request, found, signal)
+  const { filesAdded, filesRemoved, statements } = assemble(context, request, found)
+  const outcome = { statements: statements(context.environment.now()), filesAdded, filesRemoved }
+  return refused.size === 0 ? outcome : { ...outcome, refused }
+}
+
+type Found = {
+  readonly ledger: Ledger | null
+  readonly views: SchemaViews
+  readonly plans: readonly TablePlan[]
+  /** Grows while it runs. */
+  readonly refused: RefusedTables
+  readonly everything: boolean
 }
 
 /** Of some table functions of INFORMATION_SCHEMA Snowflake returns no more rows; of this one nobody says. */
@@ -104,61 +121,52 @@ async function find(
   return { files, columns, policies }
 }
 
-/** All that a registration does, in its order. */
+/** All that a registration does beside its tables, and what comes of all of it. */
 type Registration = {
-  readonly setup: { readonly run: readonly string[]; readonly shown: readonly string[] }
+  readonly setup: readonly string[]
   readonly drop: readonly string[]
-  readonly prepare: readonly string[]
-  readonly files: FilePhase
-  readonly show: readonly string[]
+  readonly files: (plans: readonly TablePlan[]) => FilePhase
+  readonly plans: readonly TablePlan[]
+  /** Roles that may select from what does not change otherwise. */
+  readonly granted: readonly string[]
+  readonly gone: readonly string[]
   readonly ledger: (orphans: readonly string[]) => Ledger
   readonly known: boolean
-  readonly tidy: readonly string[]
   readonly filesAdded: number
   readonly filesRemoved: number
   readonly statements: (now: Date) => readonly string[]
 }
 
-function assemble(
-  { options }: RegisterContext,
-  request: RegisterRequest,
-  found: { readonly ledger: Ledger | null; readonly views: SchemaViews; readonly plans: readonly TablePlan[] },
-): Registration {
-  const { schema, integration } = request
-  const { ledger, plans } = found
+/** Of the tables that are not refused. */
+function assemble({ options }: RegisterContext, request: RegisterRequest, found: Found): Registration {
+  const { schema, integration, kept = [] } = request
+  const { ledger, refused, everything } = found
   const known = found.views.owners.get(storedName(ledgerName(integration))) === integration
-  const wanted = new Map(request.tables.map((table) => [table.relation, table]))
+  const plans = found.plans.filter(({ table }) => !refused.has(table.table))
+  const wanted = new Set([...kept, ...request.tables.map(({ relation }) => relation)])
   const gone = [...(ledger?.tables.values() ?? [])].filter(({ relation }) => !wanted.has(relation))
-  const changed = new Map(plans.map((plan) => [plan.table.relation, plan.entry]))
-  const tables = new Map(
-    request.tables.flatMap(({ relation }) => {
-      const entry = changed.get(relation) ?? ledger?.tables.get(relation)
-      return entry === undefined ? [] : [[relation, entry] as const]
-    }),
-  )
+  const tables = entries(request, found)
   const retired = [
     ...plans.flatMap((plan) => plan.retired),
     ...gone.flatMap((table) => ledgerParts(table).map(([, { name }]) => name)),
   ]
   const fingerprint = setupFingerprint(options)
-  const again = ledger?.stage !== fingerprint || ledger.commit === request.commit || request.repair === true
-  const setup = {
-    run: again ? setupStatements(schema, integration, options, { secrets: true }) : [],
-    shown: again ? setupStatements(schema, integration, options, { secrets: false }) : [],
-  }
+  const again = everything || ledger?.stage !== fingerprint
+  const setup = (secrets: boolean) => (again ? setupStatements(schema, integration, options, { secrets }) : [])
   const drop = (ledger?.retired ?? []).map((name) => dropTable(schema, name))
-  const prepare = plans.flatMap((plan) => plan.prepare)
-  const files: FilePhase = { plans, integration, stage: stagePlace(options.stage), existing: existingTables(ledger, schema) }
-  const kept = [...tables.values()].filter((entry) => entry.relations === ledger?.tables.get(entry.relation)?.relations)
-  const granted = ledger !== null && rolesChanged(ledger.stage, options) ? kept : []
-  const show = [
-    ...granted.flatMap(({ relation }) =>
-      [relation, historyName(relation)].flatMap((name) => grantStatements(schema, name, options.grants)),
-    ),
-    ...plans.flatMap((plan) => plan.show),
-    ...gone.flatMap(({ relation }) => viewNames(relation).map((name) => dropView(schema, name))),
-  ]
-  const tidy = plans.flatMap((plan) => plan.tidy)
+  const existing = existingTables(ledger, schema)
+  const files = (some: readonly TablePlan[]): FilePhase => ({
+    plans: some,
+    integration,
+    stage: stagePlace(options.stage),
+    existing,
+  })
+  const same = [...tables.values()].filter((entry) => entry.relations === ledger?.tables.get(entry.relation)?.relations)
+  const granted = ledger !== null && rolesChanged(ledger.stage, options) ? same : []
+  const grants = granted.flatMap(({ relation }) =>
+    [relation, historyName(relation)].flatMap((name) => grantStatements(schema, name, options.grants)),
+  )
+  const dropped = gone.flatMap(({ relation }) => viewNames(relation).map((name) => dropView(schema, name)))
   const next = (orphans: readonly string[]): Ledger => ({
     integration,
     commit: request.commit,
@@ -168,58 +176,95 @@ function assemble(
     retired: [...new Set([...retired, ...orphans])],
   })
   return {
-    setup,
+    setup: setup(true),
     drop,
-    prepare,
     files,
-    show,
+    plans,
+    granted: grants,
+    gone: dropped,
     known,
-    tidy,
     ledger: next,
     filesAdded: plans.reduce((sum, plan) => sum + plan.filesAdded, 0),
     filesRemoved:
       plans.reduce((sum, plan) => sum + plan.filesRemoved, 0) +
       gone.flatMap((table) => ledgerParts(table)).reduce((sum, [, part]) => sum + part.files, 0),
     statements: (now) => [
-      ...setup.shown,
+      ...setup(false),
       ...drop,
-      ...prepare,
-      ...changeFiles.statements(files),
-      ...show,
+      ...plans.flatMap((plan) => plan.prepare),
+      ...changeFiles.statements(files(plans)),
+      ...grants,
+      ...plans.flatMap((plan) => plan.show),
+      ...dropped,
       ledgerStatement(schema, next([]), now, known),
-      ...tidy,
+      ...plans.flatMap((plan) => plan.tidy),
     ],
   }
 }
 
-async function run(
-  { client, environment }: RegisterContext,
+/** What the ledger will say of each table. */
+function entries(request: RegisterRequest, { ledger, plans, refused }: Found): ReadonlyMap<string, LedgerTable> {
+  const changed = new Map(plans.map((plan) => [plan.table.relation, plan.entry]))
+  const stays = (relation: string) => {
+    const old = ledger?.tables.get(relation)
+    return ledger === null || old === undefined ? [] : [[relation, leftBehind(old, ledger)] as const]
+  }
+  return new Map([
+    ...request.tables.flatMap(({ relation, table }) => {
+      if (refused.has(table)) return stays(relation)
+      const entry = changed.get(relation) ?? ledger?.tables.get(relation)
+      return entry === undefined ? [] : [[relation, upToDate(entry)] as const]
+    }),
+    ...(request.kept ?? []).flatMap(stays),
+  ])
+}
+
+async function run(context: RegisterContext, request: RegisterRequest, found: Found, signal: AbortSignal): Promise<void> {
+  const { client, environment } = context
+  const { schema } = request
+  const { refused, views } = found
+  const repeatable = (sql: string) => client.run(sql, { signal, repeatable: true })
+  const { setup, drop, files, plans } = assemble(context, request, found)
+  for (const sql of [...setup, ...drop]) await repeatable(sql)
+  for (const plan of plans) {
+    await attemptTable(refused, plan.table.table, async () => {
+      for (const sql of plan.prepare) await client.run(sql, { signal, repeatable: sql.startsWith('CREATE OR REPLACE') })
+      await changeFilesOf(client, files([plan]), request, plan.entry, signal)
+    })
+  }
+  const tables = plans.length > 0 ? await readExternalTables(client, schema, signal) : []
+  refuseInvalid(tables, assemble(context, request, found).ledger([]))
+  if (plans.length > 0) await refuseOvertaken(client, request, views.stamp, signal)
+  for (const sql of assemble(context, request, found).granted) await repeatable(sql)
+  for (const plan of assemble(context, request, found).plans) {
+    await attemptTable(refused, plan.table.table, async () => {
+      for (const sql of plan.show) await runShowing(client, request, sql, signal)
+    })
+  }
+  const done = assemble(context, request, found)
+  for (const sql of done.gone) await repeatable(sql)
+  const ledger = done.ledger(orphans(tables, request, done.ledger([])))
+  await repeatable(ledgerStatement(schema, ledger, environment.now(), done.known))
+  for (const sql of done.plans.flatMap((plan) => plan.tidy)) await client.run(sql, { signal, repeatable: false })
+}
+
+async function changeFilesOf(
+  client: SnowflakeClient,
+  phase: FilePhase,
   request: RegisterRequest,
-  registration: Registration,
-  stamp: string,
+  entry: LedgerTable,
   signal: AbortSignal,
 ): Promise<void> {
-  const { schema } = request
-  const repeatable = (sql: string) => client.run(sql, { signal, repeatable: true })
-  for (const sql of [...registration.setup.run, ...registration.drop]) await repeatable(sql)
-  for (const sql of registration.prepare) await client.run(sql, { signal, repeatable: sql.startsWith('CREATE OR REPLACE') })
-  const next = registration.ledger([])
   try {
-    await changeFiles.run(client, registration.files, request, signal)
+    await changeFiles.run(client, phase, request, signal)
   } catch (error) {
     // A table that lost its stage refuses every change of its files.
-    if (error instanceof ConnectorError && error.code === 'STATEMENT')
-      refuseInvalid(await readExternalTables(client, schema, signal), next)
+    if (error instanceof ConnectorError && error.code === 'STATEMENT') {
+      const tables = new Map([[entry.relation, entry]])
+      refuseInvalid(await readExternalTables(client, request.schema, signal), { integration: request.integration, tables })
+    }
     throw error
   }
-  const changed = registration.files.plans.length > 0
-  const found = changed ? await readExternalTables(client, schema, signal) : []
-  refuseInvalid(found, next)
-  if (changed) await refuseOvertaken(client, request, stamp, signal)
-  for (const sql of registration.show) await runShowing(client, request, sql, signal)
-  const ledger = registration.ledger(orphans(found, request, next))
-  await repeatable(ledgerStatement(schema, ledger, environment.now(), registration.known))
-  for (const sql of registration.tidy) await client.run(sql, { signal, repeatable: false })
 }
 
 const existingTables = (ledger: Ledger | null, schema: string): ReadonlySet<string> =>
