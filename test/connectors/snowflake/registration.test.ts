@@ -208,12 +208,11 @@ describe('what an administrator put on a relation', () => {
     )
     expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | hidden', '2 | hidden'])
     const wide = request([{ ...more, schema: WIDE }])
-    const error = await failure(granting.register(wide, signal))
-    expect([error.code, error.message.includes('"HIDE"'), error.message.includes('replace: true')]).toEqual([
-      'CONFIGURATION',
-      true,
-      true,
-    ])
+    const { refused } = await granting.register(wide, signal)
+    const { code = '', message = '' } = refused?.get('public.loan' as TableName) ?? {}
+    expect([code, message.includes('"HIDE"'), message.includes('replace: true')]).toEqual(['CONFIGURATION', true, true])
+    expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | hidden', '2 | hidden'])
+    expect((await granting.registered('loans', 'raw', signal))?.behind?.has('loan')).toBe(true)
     const consenting = await subject.wrapped((client) => client, { grants: ['READER'], replace: true })
     await consenting.register(wide, signal)
     expect(await queryRows(subject.warehouse, 'select * from raw.loan')).toEqual(['1 | hidden | ␀', '2 | hidden | ␀'])
@@ -226,8 +225,9 @@ describe('what an administrator put on a relation', () => {
     await subject.account.rows('CREATE SCHEMA IF NOT EXISTS RAW')
     await subject.account.rows('CREATE VIEW RAW.MINE AS SELECT 1 AS A')
     const mine = await table('mine', LOAN, { base: [[base(1, 'a')]] })
-    const error = await failure(subject.warehouse.register(request([mine]), signal))
-    expect([error.code, error.message.includes('"MINE"')]).toEqual(['CONFIGURATION', true])
+    const { refused } = await subject.warehouse.register(request([mine]), signal)
+    const { code = '', message = '' } = refused?.get('public.loan' as TableName) ?? {}
+    expect([code, message.includes('"MINE"')]).toEqual(['CONFIGURATION', true])
     expect(await queryRows(subject.warehouse, 'select * from raw.mine')).toEqual(['1'])
   })
 })
