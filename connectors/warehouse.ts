@@ -192,6 +192,13 @@ export type StoredTable = {
   readonly discovers: boolean
   /** Names of its partitions. */
   readonly directories: readonly string[]
+  /** By partition where it is, spelled as above: of those that were asked. */
+  readonly addresses: ReadonlyMap<string, string>
+}
+
+export type DescribeOptions = {
+  /** Ask where every partition of a table over directories is, one statement each. Default: of its oldest and its newest one. */
+  readonly everyAddress?: boolean
 }
 
 export interface QueryResult {
@@ -234,7 +241,12 @@ export interface Warehouse extends AsyncDisposable {
    * The relations that an integration registered, `<relation>_changes` among them, as they are now: one that someone changed
    * is shown changed, one that someone dropped is missing. Empty before the first registration.
    */
-  describe(integration: string, schema: string, signal: AbortSignal): Promise<readonly WarehouseRelation[]>
+  describe(
+    integration: string,
+    schema: string,
+    signal: AbortSignal,
+    options?: DescribeOptions,
+  ): Promise<readonly WarehouseRelation[]>
   query(sql: string, signal: AbortSignal): Promise<QueryResult>
   /** Writes the rows of a query as files under a fresh prefix of the store; `UNSUPPORTED` where the engine cannot. */
   unload(

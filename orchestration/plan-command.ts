@@ -8,12 +8,17 @@ import { printJson } from './output.ts'
 import { type IntegrationPlan, planIntegration } from './plan.ts'
 import { integrationNamed, openSession } from './session.ts'
 
-export type PlanOptions = { readonly integration: string | undefined; readonly all: boolean; readonly json: boolean }
+export type PlanOptions = {
+  readonly integration: string | undefined
+  readonly all: boolean
+  readonly deep: boolean
+  readonly json: boolean
+}
 
-export async function printPlan(context: CommandContext, { integration: name, all, json }: PlanOptions): Promise<void> {
+export async function printPlan(context: CommandContext, { integration: name, all, deep, json }: PlanOptions): Promise<void> {
   const { configuration, opener } = openSession(context)
   const integration = integrationNamed(configuration, name)
-  const plan = await planIntegration(integration, opener, context.signal)
+  const plan = await planIntegration(integration, opener, context.signal, { deep })
   const told = { ...plan, problems: plan.problems.map(context.redaction.redact) }
   if (json) await printJson(context, told)
   else for (const line of planLines(told, { all })) await context.print(line)

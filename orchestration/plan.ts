@@ -41,11 +41,12 @@ export type IntegrationPlan = {
   readonly problems: readonly string[]
 }
 
-/** Throws only when the lake cannot be read; a source or warehouse that is away becomes a problem, and the plan does without it. */
+/** `deep`: ask for all that a warehouse can say, however long it takes. Throws only when the lake cannot be read; a source or warehouse that is away becomes a problem, and the plan does without it. */
 export async function planIntegration(
   integration: LoadedIntegration,
   opener: Opener,
   signal: AbortSignal,
+  { deep = false }: { readonly deep?: boolean } = {},
 ): Promise<IntegrationPlan> {
   const { name, lake, register } = integration
   await using store = await opener.store(lake.connection)
@@ -67,7 +68,7 @@ export async function planIntegration(
       const registered = at === null ? null : at === state.number ? state : await loadState(store, place, { at, signal })
       const kept = keptBackLines(registered ?? state, { integration: name, connection, schema }, warehouse, shown)
       problems.push(...kept.map(({ line }) => line))
-      const relations = await warehouse.describe(name, schema, signal)
+      const relations = await warehouse.describe(name, schema, signal, { everyAddress: deep })
       const { projected } = shown ?? {}
       problems.push(...formatLines(name, target, projected))
       const compared = {

@@ -42,8 +42,22 @@ export async function partitionNames(
   table: string,
   signal: AbortSignal,
 ): Promise<ReadonlySet<string>> {
+  return new Set((await partitionsOf(client, schema, table, signal)).map(({ directory }) => directory))
+}
+
+type Partition = { readonly column: string; readonly directory: string }
+
+async function partitionsOf(
+  client: HiveClient,
+  schema: string,
+  table: string,
+  signal: AbortSignal,
+): Promise<readonly Partition[]> {
   const rows = await textRows(client, `SHOW PARTITIONS ${qualified(schema, table)}`, signal)
-  return new Set(rows.map(([name]) => name?.replace(/^[^=]*=/, '') ?? ''))
+  return rows.map(([name]) => {
+    const [, column = '', directory = ''] = /^([^=]*)=(.*)$/s.exec(name ?? '') ?? []
+    return { column, directory }
+  })
 }
 
 /** Null when the engine does not tell. */
@@ -69,11 +83,17 @@ function detail(rows: readonly Row[], label: string): string | null {
   return found?.[1]?.trim() ?? null
 }
 
-/** Null when there is no such table. */
+/** The commit that a directory is named after: what is moved as a whole shows at either end of the order. */
+const commitOf = ({ directory }: Partition): number => Number(/^[a-z]+-(\d+)-/.exec(directory)?.[1] ?? 0)
+
+/** Null when there is no such table. It takes a statement for each partition whose address is asked for. */
 export async function storedTable(
   client: HiveClient,
-  schema: string,
-  name: string,
+  {
+    schema,
+    name,
+    addressesOf,
+  }: { readonly schema: string; readonly name: string; readonly addressesOf: 'none' | 'ends' | 'all' },
   signal: AbortSignal,
 ): Promise<StoredTable | null> {
   let rows: readonly Row[]
@@ -88,13 +108,21 @@ export async function storedTable(
   const location = detail(rows, 'Location')
   const properties = await tableProperties(client, schema, name, signal)
   const says = (property: string) => properties.get(property)?.toLowerCase() === 'true'
+  const partitions = (await partitionsOf(client, schema, name, signal)).toSorted((a, b) => commitOf(a) - commitOf(b))
+  const ends = new Set(partitions.length < 2 ? partitions : [...partitions.slice(0, 1), ...partitions.slice(-1)])
+  const addresses = new Map<string, string>()
+  for (const each of addressesOf === 'all' ? partitions : addressesOf === 'ends' ? ends : []) {
+    const found = await partitionLocation(client, { schema, table: name, ...each }, signal)
+    if (found !== null) addresses.set(each.directory, toAddress(found))
+  }
   return {
     name,
     format: /orc/i.test(input) ? 'orc' : /parquet/i.test(input) ? 'parquet' : null,
     address: location === null ? null : toAddress(location),
     keepsFiles: kind.startsWith('EXTERNAL') && !says('external.table.purge'),
     discovers: says('discover.partitions'),
-    directories: [...(await partitionNames(client, schema, name, signal))].toSorted(),
+    directories: partitions.map(({ directory }) => directory).toSorted(),
+    addresses,
   }
 }
 

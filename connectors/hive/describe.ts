@@ -1,5 +1,5 @@
 /** What the relations of an integration are now, from the metastore. I/O. */
-import type { WarehouseRelation } from '../ports.ts'
+import type { DescribeOptions, WarehouseRelation } from '../ports.ts'
 import { describedColumns, storedTable } from './catalogue.ts'
 import type { HiveClient } from './client/client.ts'
 import { type Owner, readLedger } from './ledger.ts'
@@ -10,13 +10,15 @@ export async function describeRelations(
   client: HiveClient,
   owner: Owner,
   signal: AbortSignal,
+  { everyAddress = false }: DescribeOptions = {},
 ): Promise<readonly WarehouseRelation[]> {
   const ledger = await readLedger(client, owner, signal)
   const relations: WarehouseRelation[] = []
   for (const { relation, generation } of ledger.tables.values()) {
     const files = filesTable(relation, generation)
     const isThere = ledger.names?.has(files) === true
-    const stored = isThere ? await storedTable(client, owner.schema, files, signal) : null
+    const asked = { schema: owner.schema, name: files, addressesOf: everyAddress ? 'all' : 'ends' } as const
+    const stored = isThere ? await storedTable(client, asked, signal) : null
     for (const name of [relation, historyName(relation)]) {
       if (ledger.names?.has(folded(name)) !== true) continue
       const columns = await describedColumns(client, owner.schema, folded(name), signal)

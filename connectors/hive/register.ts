@@ -194,7 +194,7 @@ async function factsOf(
   // Columns may have been appended by a registration that ended before it was recorded.
   const known = !everything && old?.generation === entry.generation && old.columns === entry.columns
   const columns = known ? null : await describedColumns(client, request.schema, name, signal)
-  const stored = everything ? await storedTable(client, request.schema, name, signal) : null
+  const stored = everything ? await storedTable(client, { schema: request.schema, name, addressesOf: 'none' }, signal) : null
   if (stored !== null) return { partitions: new Set(stored.directories), columns, format: stored.format }
   return { partitions: await partitionNames(client, request.schema, name, signal), columns }
 }

@@ -70,6 +70,10 @@ function storedFindings(warehouse: ComparedWarehouse, relation: string): readonl
   if (address !== undefined && stored.address !== null && stored.address !== address) {
     wrong.push(`is at "${stored.address}", registered at "${address}"`)
   }
+  for (const [name, found] of stored.addresses) {
+    if (address === undefined || !wanted.includes(name) || found === `${address}/${name}`) continue
+    wrong.push(`has its partition "${name}" at "${found}", registered at "${address}/${name}"`)
+  }
   if (!stored.keepsFiles) wrong.push('would delete its files when it is dropped (external.table.purge)')
   if (stored.discovers) wrong.push('lets the metastore add and drop its partitions (discover.partitions)')
   return wrong.map((each) => `${table} ${each}: run "portage register --repair"`)

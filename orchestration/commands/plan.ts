@@ -1,6 +1,6 @@
 import { type DefineCommand, defineCommand } from '../command-context.ts'
 
-type Options = { readonly all?: true; readonly json?: true }
+type Options = { readonly all?: true; readonly deep?: true; readonly json?: true }
 
 /** `portage plan`: what differs between source, lake and warehouses, and what would be done about it. */
 export const planCommand: DefineCommand = (context) =>
@@ -15,8 +15,10 @@ export const planCommand: DefineCommand = (context) =>
   })
     .argument('[integration]', 'default: the only one')
     .option('--all', 'also tables that are the same everywhere')
+    .option('--deep', 'also where every partition in Hive and Spark is: a statement each, not only for two a table')
     .option('--json', 'print JSON')
     .action(async (integration: string | undefined, options: Options) => {
       const { printPlan } = await import('../plan-command.ts')
-      await printPlan(context, { integration, all: options.all === true, json: options.json === true })
+      const { all = false, deep = false, json = false } = options
+      await printPlan(context, { integration, all, deep, json })
     })

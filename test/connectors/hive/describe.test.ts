@@ -14,7 +14,7 @@ import { loanSchema, quietEnvironment } from '../../support/lake.ts'
 import { lakeRow, writeLakeFile } from '../../support/lake-files.ts'
 import { queryRows } from '../../support/query-rows.ts'
 import { type Scratch, scratch } from '../../support/scratch.ts'
-import { cut } from '../../support/warehouse-tables.ts'
+import { cut, row } from '../../support/warehouse-tables.ts'
 
 const signal = new AbortController().signal
 const LOAN = 'public.loan' as TableName
@@ -94,6 +94,13 @@ test.each<readonly [string, (files: string, directory: string) => readonly strin
     /is at "\/elsewhere", registered at "\/.*hive\.raw": run "portage register --repair"/,
   ],
   ['a table of another format', (files) => [`ALTER TABLE ${files} SET FILEFORMAT ORC`], /is orc, registered as parquet: run/],
+  [
+    'a partition that was moved',
+    (files, directory) => [
+      `ALTER TABLE ${files} PARTITION (\`portage_directory\`='${directory}') SET LOCATION 'file:///elsewhere'`,
+    ],
+    /has its partition "base-3-[0-9a-f]+" at "\/elsewhere", registered at "\/.*\/base-3-[0-9a-f]+": run/,
+  ],
   ['a dropped view', () => ['DROP VIEW IF EXISTS `raw`.`loan`'], /raw\.loan is missing/],
 ])('%s', async (_, damage, said) => {
   await register(false)
@@ -136,4 +143,32 @@ test('a repair makes the files table beside the old one: a query finds the rows 
   expect([...seen]).toEqual(['1 | a'])
   const [now] = await warehouse.describe('loans', 'raw', signal)
   expect([now?.stored?.name === name, now?.stored?.format]).toEqual([false, 'parquet'])
+})
+
+test('of many partitions the oldest and the newest are asked where they are, every one on request', async () => {
+  const table = state.tables[LOAN]
+  if (table === undefined) throw new Error('no table')
+  const grown = { ...state, tables: { ...state.tables } }
+  const changes = []
+  for (const [index, number] of [4, 5, 6].entries()) {
+    const rows = [lakeRow('c', row(6 + index), { id: BigInt(number), status: 'c' })]
+    changes.push(await writeLakeFile(store, `raw/loans/public.loan/changes/${number}.parquet`, loanSchema(), 'changes', rows))
+    grown.tables[LOAN] = { ...table, changes: [...changes] }
+    const at = { ...grown, number }
+    await registerCommit({ integration: 'loans', schema: 'raw', state: at, store, warehouse, projection, dryRun: false }, signal)
+  }
+  const asked: string[] = []
+  const heard: HiveClient = {
+    ...metastore.session(),
+    query: async (sql, abort) => {
+      asked.push(...(/^DESCRIBE FORMATTED .* PARTITION .*='(\w+-\d)/.exec(sql)?.slice(1) ?? []))
+      return await metastore.query(sql, abort)
+    },
+  }
+  const watched = hiveWarehouse(heard, SETTINGS)
+  await watched.describe('loans', 'raw', signal)
+  expect(asked).toEqual(['base-3', 'changes-6'])
+  const [relation] = await watched.describe('loans', 'raw', signal, { everyAddress: true })
+  expect(asked.slice(2)).toEqual(['base-3', 'changes-4', 'changes-5', 'changes-6'])
+  expect(relation?.stored?.addresses.size).toBe(4)
 })
