@@ -58,6 +58,6 @@ export function remember(
 
 /** Another when the table has another shape, or somebody registered it. */
 function markOf({ relation, schema }: TableRegistration, shown: Registered | null): string {
-  const recorded = shown?.projected?.get(relation) ?? shown?.behind?.get(relation) ?? shown?.relations.includes(relation)
+  const recorded = shown?.projected?.get(relation) ?? shown?.behind?.get(relation) ?? shown?.relations.includes(relation) ?? false
   return JSON.stringify([schema.id, schema.version, recorded])
 }
