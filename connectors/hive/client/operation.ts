@@ -12,6 +12,9 @@ import { serverError } from './server-error.ts'
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1_000
 const PAUSE_GROWTH = 1.5
+/** A page is as many rows as fit, up to `page_rows`: the server sends so many in one message however wide they are. */
+const PAGE_BYTES = 16 * 1024 * 1024
+const FIRST_PAGE_ROWS = 500
 /** Cancelling and closing are courtesies: the server does both by itself when the session ends. */
 const CLEAN_UP_MS = 5_000
 
@@ -112,17 +115,18 @@ export async function* nothing(): AsyncGenerator<HivePage> {}
 /** The server says "no more rows" while there are some: an empty page is the end. */
 async function* pagesOf(running: Running, columns: readonly HiveColumn[], { options, signal }: Around): AsyncGenerator<HivePage> {
   let aborted = false
+  let maxRows = Math.min(FIRST_PAGE_ROWS, options.page_rows)
   try {
     while (true) {
       signal.throwIfAborted()
       const answer = await running.connection.call(
-        (service) =>
-          service.fetchResults({ operationHandle: running.handle, orientation: 0, maxRows: options.page_rows, fetchType: 0 }),
+        (service) => service.fetchResults({ operationHandle: running.handle, orientation: 0, maxRows, fetchType: 0 }),
         { what: 'Fetching rows', signal },
       )
       requireSuccess(answer.status, `Fetching rows from ${serverName(options)}`)
       const page = pageOf(answer.results as unknown as WireRowSet | null, columns, serverName(options))
       if (page.rows === 0) return
+      maxRows = Math.max(1, Math.min(options.page_rows, Math.floor((PAGE_BYTES * page.rows) / bytesOf(page))))
       yield page
     }
   } catch (error) {
@@ -132,6 +136,15 @@ async function* pagesOf(running: Running, columns: readonly HiveColumn[], { opti
     if (aborted) await cancel(running)
     await close(running)
   }
+}
+
+/** About what a page takes, here and on its way: each value eight bytes, and a text or bytes their length. */
+function bytesOf({ rows, columns }: HivePage): number {
+  let bytes = 8 * rows * columns.length
+  for (const values of columns) {
+    for (const value of values) if (typeof value === 'string' || value instanceof Uint8Array) bytes += value.length
+  }
+  return bytes
 }
 
 /** Stops the engine's work. Never throws. */

@@ -69,7 +69,14 @@ function roomy(source: Typed, length: number): Typed {
   return copy
 }
 
-const WHOLE = /^-?\d+$/
+const WHOLE = /^-?\d{1,38}$/
+const CLOCK = /^ (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$/
+
+/** One of the calendar: the 31st of February would be taken for one of March. */
+function isDay(text: string): boolean {
+  const time = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text)
+}
 
 /** A partition's value, from its directory's name; undefined when it is none of the type. */
 export function partitionValue(text: string | null, { type, shape }: ForeignColumn): Value | undefined {
@@ -78,12 +85,14 @@ export function partitionValue(text: string | null, { type, shape }: ForeignColu
   switch (type.kind) {
     case 'int16':
     case 'int32':
-    case 'int64':
-      if (!WHOLE.test(text)) return undefined
-      return type.kind === 'int64' ? BigInt(text) : Number(text)
+    case 'int64': {
+      const convert = shape?.kind === 'value' ? converter({ kind: 'decimal', precision: 38, scale: 0 }, shape, 'hive') : null
+      return WHOLE.test(text) && typeof convert === 'function' ? convert(BigInt(text)) : undefined
+    }
     case 'decimal': {
-      const [, fraction = ''] = /^-?\d+(?:\.(\d+))?$/.exec(text) ?? []
-      if (!/^-?\d+(?:\.\d+)?$/.test(text) || fraction.length > type.scale) return undefined
+      const [, whole = '', fraction = ''] = /^-?0*(\d+)(?:\.(\d+))?$/.exec(text) ?? []
+      const digits = whole === '0' ? 0 : whole.length
+      if (whole === '' || fraction.length > type.scale || digits > type.precision - type.scale) return undefined
       return parseCanonical(text, type)
     }
     case 'float32':
@@ -94,9 +103,9 @@ export function partitionValue(text: string | null, { type, shape }: ForeignColu
     case 'bool':
       return /^(?:true|false)$/i.test(text) ? text.toLowerCase() === 'true' : undefined
     case 'date':
-      return /^\d{4}-\d{2}-\d{2}$/.test(text) ? parseCanonical(text, type) : undefined
+      return isDay(text) ? parseCanonical(text, type) : undefined
     case 'timestamp':
-      return /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(?:\.\d{1,6})?$/.test(text) ? parseCanonical(text, type) : undefined
+      return isDay(text.slice(0, 10)) && CLOCK.test(text.slice(10)) ? parseCanonical(text, type) : undefined
     case 'utf8': {
       const convert = shape?.kind === 'value' ? converter(type, shape, 'hive') : null
       return typeof convert === 'function' ? convert(text) : text

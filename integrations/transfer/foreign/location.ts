@@ -8,6 +8,13 @@ export type Location =
 /** Throws `UNSUPPORTED` for file systems that nothing here reaches. */
 export function parseLocation(text: string, subject: string): Location {
   const [, bucket, key = ''] = /^s3[an]?:\/\/([^/]+)\/?(.*)$/is.exec(text) ?? []
+  if (/^s3[an]?:\/\/[^/]*:.*@/is.test(text) || bucket?.includes('@')) {
+    throw new ConnectorError(
+      'UNSUPPORTED',
+      `${subject} has a location that holds keys of its bucket (s3a://key:secret@bucket/…), which Hadoop itself reads no more. Set it anew without ` +
+        'them (alter table … set location), and revoke the keys: the catalogue shows them to everybody',
+    )
+  }
   if (bucket !== undefined) return { kind: 'bucket', bucket, key: key.replace(/^\/+|\/+$/g, '') }
   const path = /^file:(?:\/\/(?:localhost)?)?(\/.*)$/is.exec(text)?.[1] ?? (text.startsWith('/') ? text : undefined)
   if (path !== undefined) return { kind: 'path', path: path.length > 1 ? path.replace(/\/+$/, '') : path }

@@ -92,6 +92,7 @@ const script: Script = scripted(
   ['ddl', DONE],
   ['spark ddl', rowsAnswer([], [])],
   ['many', { columns: ['id bigint', 'name string'], rows: () => numbered(25_001) }],
+  ['wide', { columns: ['s string'], rows: () => Array.from({ length: 1_000 }, () => ['x'.repeat(64 * 1024)] as const) }],
   [
     /^fail (execute|run|fetch)/,
     (sql) => failure(sql.slice(5) as 'run', { message: 'FAILED: no', errorCode: 10001, sqlState: '42S02' }, ['a int']),
@@ -166,8 +167,8 @@ describe('values', () => {
     const result = await client.query('many', signal)
     const pages = []
     for await (const page of result.pages) pages.push(page)
-    expect(pages.map(({ rows }) => rows)).toEqual([10_000, 10_000, 5_001])
-    expect(pages[2]?.columns[0]?.at(-1)).toBe(25_000n)
+    expect(pages.map(({ rows }) => rows)).toEqual([500, 10_000, 10_000, 4_501])
+    expect(pages[3]?.columns[0]?.at(-1)).toBe(25_000n)
     expect(pages[0]?.columns[1]?.slice(0, 3)).toEqual([null, 'name 1', 'name 2'])
     expect(server.state.operations.size).toBe(0)
   })
@@ -186,6 +187,20 @@ describe('values', () => {
     expect(await allRows(client, 'spark ddl')).toEqual({ columns: [], rows: [] })
     await client.statement('values', signal)
     expect(server.state.operations.size).toBe(0)
+  })
+
+  test('come in pages of some megabytes: the wider the rows, the fewer at once, and none before the last page was taken', async () => {
+    await using server = await start()
+    await using client = clientOf(server)
+    const fetched = () => server.state.calls.filter((call) => call === 'FetchResults').length
+    const result = await client.query('wide', signal)
+    expect(fetched()).toBe(0)
+    const sizes: number[] = []
+    for await (const page of result.pages) {
+      sizes.push(page.rows)
+      expect(fetched()).toBe(sizes.length)
+    }
+    expect(sizes).toEqual([500, 255, 245])
   })
 
   test('that nobody wants any more are let go: the operation is closed when the reader stops', async () => {

@@ -5,7 +5,7 @@ import { hiveClientOptions } from '../../../connectors/hive/client/options.ts'
 import { openHiveTables } from '../../../connectors/hive/tables/tables.ts'
 import type { ForeignLayout } from '../../../connectors/manifest.ts'
 import type { ReadRequest, Tables } from '../../../connectors/tables.ts'
-import { rowsAnswer, type Script } from '../../support/hive/answers.ts'
+import { failure, rowsAnswer, type Script } from '../../support/hive/answers.ts'
 import { describedTables } from '../../support/hive/described.ts'
 import { hiveEnvironment } from '../../support/hive/environment.ts'
 import { startFakeHive } from '../../support/hive/server.ts'
@@ -196,6 +196,15 @@ describe('tables whose files are not their rows are refused by name, with the wa
       return sql.startsWith(DESCRIBE) ? rowsAnswer(columns, [...partitioned, ...base.slice(1), ...orc]) : undefined
     }
     await expect(layoutOf('hive', 'x', script)).rejects.toThrow('partition p=1 is orc, the table is parquet')
+    // Dropped between the list and the question for it.
+    const gone: Script = (sql) =>
+      sql.startsWith(`${DESCRIBE} PARTITION`)
+        ? failure('execute', { message: 'SemanticException [Error 10006]: Partition not found', errorCode: 10_006 })
+        : script(sql)
+    await expect(layoutOf('hive', 'x', gone)).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringMatching(/partition p=1 was dropped while the table was read\. Run again/),
+    })
   })
 })
 

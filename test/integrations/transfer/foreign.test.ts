@@ -224,6 +224,39 @@ describe('values', () => {
     await expect(read(odd, { 'p/x': file })).rejects.toThrow(/partition column "i" is int.*partition column "day" is date/)
     expect(await read(odd, { 'p/x': file }, ['a'])).toEqual(['1'])
   })
+
+  const STRAY = [
+    ['tinyint', '40000'],
+    ['smallint', '-32769'],
+    ['int', '2147483648'],
+    ['bigint', '9223372036854775808'],
+    ['bigint', '1e3'],
+    ['decimal(4,2)', '100.00'],
+    ['decimal(4,2)', '1.234'],
+    ['date', '2026-02-31'],
+    ['date', '2026-13-01'],
+    ['timestamp', '2026-01-01 25:61:00'],
+    ['boolean', 'perhaps'],
+  ] as const
+  test.each(STRAY)('a partition of %s that is named %s is refused: no number or day is made of it', async (type, value) => {
+    const layout = (text: string) =>
+      foreignLayout(['a int'], { partitionColumns: [`p ${type}`], partitions: [{ values: [text], location: 's3a://lake/t/p' }] })
+    const files = { 'p/x': await parquet({ a: INT }, [1]) }
+    await expect(read(layout(value), files)).rejects.toMatchObject({
+      code: 'SCHEMA',
+      message: expect.stringMatching(/partition column "p" is .* and 1 of its values are none.*--columns/),
+    })
+  })
+
+  test('of partitions at the ends of their types are exact', async () => {
+    const columns = ['s smallint', 'i int', 'b bigint', 'd decimal(4,2)', 'z decimal(2,2)', 'day date']
+    const values = ['-32768', '-2147483648', '9223372036854775807', '-0099.99', '0.25', '0001-01-01']
+    const partitions = [{ values, location: 's3a://lake/t/p' }]
+    const layout = foreignLayout(['a int'], { partitionColumns: columns, partitions })
+    expect(await read(layout, { 'p/x': await parquet({ a: INT }, [1]) })).toEqual([
+      '1 | -32768 | -2147483648 | 9223372036854775807 | -99.99 | 0.25 | 0001-01-01',
+    ])
+  })
 })
 
 describe('Parquet of other writers', () => {
@@ -353,6 +386,9 @@ describe('damaged files', () => {
 
 test('locations: buckets and directories, however they are spelled; other systems are refused with a way', () => {
   expect(parseLocation('s3a://lake/a b/c%2F/', 'T')).toEqual({ kind: 'bucket', bucket: 'lake', key: 'a b/c%2F' })
+  const withKeys = () => parseLocation('s3a://AKIA:sec/ret@lake/x', 'T')
+  expect(withKeys).toThrow(/holds keys of its bucket.*set location.*revoke/)
+  expect(withKeys).not.toThrow(/AKIA|sec\/ret/)
   expect(parseLocation('s3n://lake', 'T')).toEqual({ kind: 'bucket', bucket: 'lake', key: '' })
   for (const text of ['file:/x/y', 'file:///x/y/', 'file://localhost/x/y', '/x/y']) {
     expect(parseLocation(text, 'T')).toEqual({ kind: 'path', path: '/x/y' })
