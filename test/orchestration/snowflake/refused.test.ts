@@ -28,4 +28,20 @@ test('38 digits behind the point: the other tables are shown, every command says
   expect(await run('run', 'loans', '--until-current')).toMatchObject({ code: 0 })
   expect(await shown('share')).toEqual([`1 ${share}`])
   expect(await run('status', 'loans')).toMatchObject({ code: 0, stdout: expect.not.stringContaining('kept back') })
+
+  // One that is shown already stays as it was.
+  await database.query(`alter table client add column extra numeric(38,38); insert into client values (3, 0.5);
+    insert into share values (2, ${share})`)
+  const late = await run('run', 'loans', '--until-current')
+  expect([late.code, late.stderr]).toEqual([1, expect.stringContaining('public.client is REFUSED by snow, shown as before')])
+  expect([await shown('client'), await shown('share')]).toEqual([
+    ['1', '2'],
+    [`1 ${share}`, `2 ${share}`],
+  ])
+  expect(await run('register', 'loans')).toMatchObject({ code: 1, stdout: expect.stringContaining('1 table refused') })
+  expect(await run('vacuum', 'loans', '--grace', '0s')).toMatchObject({ code: 0 })
+  expect(await shown('client')).toEqual(['1', '2'])
+  at.configure({ columns: { 'public.*.*': { type: 'text' } } })
+  expect(await run('run', 'loans', '--until-current')).toMatchObject({ code: 0 })
+  expect(await shown('client')).toEqual(['1 ', '2 ', `3 0.5${'0'.repeat(37)}`])
 }, 120_000)
