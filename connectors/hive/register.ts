@@ -6,13 +6,14 @@
 import { ConnectorError } from '../errors.ts'
 import type { RegisterOutcome, RegisterRequest } from '../ports.ts'
 import { attemptTable, isAboutTable, type RefusedTables } from '../refused-table.ts'
-import { describedColumns, partitionLocation, partitionNames, storedTable, tableProperties, textRows } from './catalogue.ts'
+import { describedColumns, partitionLocation, partitionNames, storedTable, textRows } from './catalogue.ts'
 import type { HiveClient } from './client/client.ts'
 import type { HiveWords } from './dialect.ts'
 import { countRows, type FilesPlace, filesName, moveDirectory, type ProjectedTable, partitionColumn } from './files-table.ts'
-import { type Ledger, OWNER, type Owner, readLedger, shown } from './ledger.ts'
+import { type Ledger, type Owner, readLedger } from './ledger.ts'
 import { samePlace, toLocation } from './location.ts'
-import { folded, ledgerName, refuseNames, viewsOf } from './names.ts'
+import { folded, ledgerName, refuseNames } from './names.ts'
+import { orMadeMeanwhile, orOvertaken, refuseForeign, refuseOvertaken } from './register-guards.ts'
 import {
   changedTables,
   dropViews,
@@ -95,7 +96,7 @@ function statementsOf({ request, placePlan, plans, refused }: Registration): rea
   const shown = [...all(({ show }) => show), ...gone.show]
   const record = planRecord(request, entriesOf(done), gone.relations)
   const before = [...setUp, ...all(({ prepare }) => prepare), ...all(({ statistics }) => statistics)]
-  return [...before, ...shown, ...record, ...all(({ clean }) => clean), ...gone.clean]
+  return [...before, ...shown, ...gone.clean, ...record, ...all(({ clean }) => clean)]
 }
 
 const entriesOf = (plans: readonly TablePlan[]) => plans.map(({ entry }) => entry)
@@ -106,7 +107,7 @@ async function run(
 ): Promise<void> {
   const { client, proof } = options
   const execute = async (some: readonly string[]): Promise<void> => {
-    for (const statement of some) await client.statement(statement, signal)
+    for (const statement of some) await orMadeMeanwhile(client, statement, { ...request, ledger }, signal)
   }
   const unlessOvertaken = () => refuseOvertaken(client, request, ledger, signal)
   const { setUp, gone } = placePlan
@@ -128,19 +129,10 @@ async function run(
   const shown: TablePlan[] = []
   for (const plan of prepared) if (await show(client, plan, { request, ledger, refused }, signal)) shown.push(plan)
   await execute(gone.show)
+  // The ledger is all that knows of them.
+  await execute(gone.clean)
   await execute(planRecord(request, entriesOf(shown), gone.relations))
   for (const { clean } of shown) await execute(clean)
-  await execute(gone.clean)
-}
-
-/** Of two registrations at once the quicker one drops what it does not know: that is no fault of a table. */
-async function orOvertaken<Result>(work: () => Promise<Result>, unlessOvertaken: () => Promise<void>): Promise<Result> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof ConnectorError && error.code !== 'ABORTED' && error.recovery !== 'retry') await unlessOvertaken()
-    throw error
-  }
 }
 
 /**
@@ -154,12 +146,12 @@ async function show(
   signal: AbortSignal,
 ): Promise<boolean> {
   const began = await attemptTable(refused, table.table, async () => {
-    await client.statement(first, signal)
+    await orMadeMeanwhile(client, first, { ...request, ledger }, signal)
     return true
   })
   if (began === null) return false
   try {
-    for (const statement of others) await client.statement(statement, signal)
+    for (const statement of others) await orMadeMeanwhile(client, statement, { ...request, ledger }, signal)
     return true
   } catch (error) {
     if (!isAboutTable(error) || ledger.tables.has(folded(table.relation))) throw error
@@ -241,35 +233,4 @@ async function prove(
     'PROOF',
     `Directory "${first.address}" of "${table.table}" has ${first.rows} rows; ${client.dialect} reads ${counted.get(first.name) ?? 0}${wrong.length > 1 ? `, and ${wrong.length - 1} more differ` : ''}. Nothing was shown; see whether the engine reaches the lake, then register again`,
   )
-}
-
-/** Two registrations at once would show each other's leftovers: the second one to get here begins again at its next turn. */
-async function refuseOvertaken(client: HiveClient, owner: Owner, { commit }: Ledger, signal: AbortSignal): Promise<void> {
-  const now = await readLedger(client, owner, signal)
-  if (now.commit === commit) return
-  throw new ConnectorError(
-    'UNAVAILABLE',
-    `Another registration of "${owner.integration}" in "${owner.schema}" brought it from commit ${commit ?? 'none'} to ${now.commit ?? 'none'} meanwhile. Nothing was shown; register again`,
-  )
-}
-
-/** A relation of this name that is not ours stays what it is. */
-async function refuseForeign(
-  client: HiveClient,
-  { schema, integration }: RegisterRequest,
-  ledger: Ledger,
-  { relation }: Pick<ProjectedTable, 'relation'>,
-  signal: AbortSignal,
-): Promise<void> {
-  if (ledger.tables.has(folded(relation))) return
-  for (const view of viewsOf(relation)) {
-    if (ledger.names?.has(view) !== true) continue
-    const owner = (await tableProperties(client, schema, view, signal)).get(OWNER)
-    if (owner !== undefined && shown(owner) === integration) continue
-    const whose = owner === undefined ? 'is somebody else’s table' : `already belongs to the integration "${shown(owner)}"`
-    throw new ConnectorError(
-      'CONFIGURATION',
-      `Relation "${schema}.${view}" ${whose}. Give "${integration}" another schema under "register"`,
-    )
-  }
 }

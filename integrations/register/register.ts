@@ -57,12 +57,25 @@ export type Registration = Omit<RegisterOutcome, 'refused'> & {
   readonly refused: readonly RefusedTable[]
 }
 
+/** Another registration of the integration that was quicker may have done all of it: the warehouse is asked again. */
+const ATTEMPTS = 3
+
 /**
  * Calls the warehouse only when the state is newer than what it shows, or for a repair of just that commit, or to
  * show a table of that commit that it does not show as it is. A table that it cannot hold keeps no other back. Throws what
  * `Warehouse.register` throws.
  */
 export async function registerCommit(options: RegisterCommitOptions, signal: AbortSignal): Promise<Registration> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await registerOnce(options, signal)
+    } catch (error) {
+      if (attempt === ATTEMPTS || !(error instanceof ConnectorError) || error.code !== 'UNAVAILABLE') throw error
+    }
+  }
+}
+
+async function registerOnce(options: RegisterCommitOptions, signal: AbortSignal): Promise<Registration> {
   const { integration, schema, state, store, warehouse, dryRun, repair = false, remembered } = options
   const shown = await warehouse.registered(integration, schema, signal)
   const before = shown?.commit ?? null

@@ -192,7 +192,15 @@ export function openMetastore(dialect: 'hive' | 'spark'): Metastore {
     }
   }
 
+  /** One query after the other: views are made anew before each. */
+  let turn: Promise<unknown> = Promise.resolve()
   const run = async (sql: string, signal: AbortSignal): Promise<HiveResult> => {
+    const answer = turn.then(() => answered(sql, signal))
+    turn = answer.catch(() => undefined)
+    return await answer
+  }
+
+  const answered = async (sql: string, signal: AbortSignal): Promise<HiveResult> => {
     duckdb ??= openDatabase(null, { access: 'write', threads: 1, memoryLimit: null, temporaryDirectory: null })
     const database = await duckdb
     try {
