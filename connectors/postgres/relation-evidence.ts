@@ -22,6 +22,8 @@ export type EvidenceInput = {
 
 /** Outweighs a name that fits. */
 const CONTRADICTION = 5
+/** Outweighs all that can speak against a live column: another name and type by now, and that it was touched again. */
+const LONG_GONE = 7
 /** A live column may have been touched again after it was added; outweighs a column of which nothing is left. */
 const DOUBT = 3
 
@@ -29,7 +31,8 @@ export function evidenceOf({ live, dropped, known, xid }: EvidenceInput): Eviden
   const evidence = new Map<number, { readonly take: number; readonly skip: number }>()
   for (const { id, xmin } of dropped) {
     const gone = isAtOrAfter(xid, xmin)
-    evidence.set(id, { take: gone ? CONTRADICTION : 0, skip: !gone && known?.has(id) ? CONTRADICTION : 0 })
+    const recorded = known?.has(id) === true
+    evidence.set(id, { take: gone ? (recorded ? CONTRADICTION : LONG_GONE) : 0, skip: !gone && recorded ? CONTRADICTION : 0 })
   }
   for (const { id, xmin } of live) {
     if (known?.has(id)) continue

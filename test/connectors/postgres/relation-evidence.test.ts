@@ -25,6 +25,15 @@ describe('transaction ids as evidence', () => {
     }
   })
 
+  test('one that was dropped before it was ever recorded is the last to be thought of', () => {
+    const dropped = [{ id: 4, xmin: 100 }]
+    const take = (xid: number) => evidenceOf({ live: [], dropped, known: new Set([1, 2]), xid }).get(4)
+    expect([take(99), take(100)]).toEqual([
+      { take: 0, skip: 0 },
+      { take: 7, skip: 0 },
+    ])
+  })
+
   test('ids that have wrapped around', () => {
     expect(at(5, 4_294_967_290).get(2)).toEqual({ take: 5, skip: 0 })
     expect(at(4_294_967_200, 5).get(2)).toEqual({ take: 0, skip: 5 })

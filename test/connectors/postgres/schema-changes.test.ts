@@ -97,6 +97,25 @@ describe('schema changes in a backlog', () => {
     ])
   })
 
+  test.each([
+    ['renamed', 'alter table t rename extra to more'],
+    ['renamed and widened', 'alter table t rename extra to more; alter table t alter more type varchar(9)'],
+  ])('a column that is added and then %s, of a table that lost its last column long before', async (_, later) => {
+    const { rows } = await backlog(
+      `${T}; alter table t drop column b`,
+      `insert into t values (1, 'a')`,
+      `alter table t add column extra varchar(5)`,
+      `insert into t values (2, 'a', 'x')`,
+      later,
+      `insert into t values (3, 'a', 'y')`,
+    )
+    expect(rows.map((row) => row.values)).toEqual([
+      { 1: '1', 2: 'a' },
+      { 1: '2', 2: 'a', 4: 'x' },
+      { 1: '3', 2: 'a', 4: 'y' },
+    ])
+  })
+
   test('a column dropped and added again under its name: old rows keep the old id, and the table is read again', async () => {
     const { changes, rows } = await backlog(
       T,
