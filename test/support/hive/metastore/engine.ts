@@ -284,7 +284,9 @@ function scan({ columns, partition, partitions }: Table): string {
   const shape = columns.map(({ name, type }) => `cast(null as ${duckdbType(type)}) as "${name}"`)
   const empty = `select ${shape.join(', ')}, '' as "${partition.name}" where false`
   const parts = [...partitions].flatMap(([value, location]) => {
-    const files = filesAt(location).map((file) => `'${file.replaceAll("'", "''")}'`)
+    // What is here reads Parquet; a table that was ORC is looked at by nobody.
+    const readable = filesAt(location).filter((file) => !file.endsWith('.orc'))
+    const files = readable.map((file) => `'${file.replaceAll("'", "''")}'`)
     // As Hive reads a directory that is not there.
     if (files.length === 0) return []
     const all = `select * from read_parquet([${files.join(', ')}], union_by_name = true) union all by name select ${shape.join(', ')} where false`
