@@ -67,6 +67,8 @@ export type TableProjection = {
   /** What all of them lie below. */
   readonly address: string
   readonly directories: readonly ProjectedDirectory[]
+  /** Names of directories as recorded before, whether shown on or not: queries that began before still look for them. */
+  readonly superseded?: readonly string[]
   /** To be recorded, and handed back by `registered`. Printable ASCII without quotes that need escaping but `"`. */
   readonly state: string
 }

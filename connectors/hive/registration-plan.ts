@@ -22,7 +22,7 @@ import {
   storedColumns,
 } from './files-table.ts'
 import { createLedger, hidden, type Ledger, type LedgerTable, OWNER, recordStatement } from './ledger.ts'
-import { filesPrefix, folded, historyName, viewsOf } from './names.ts'
+import { filesPrefix, filesTable, folded, historyName, viewsOf } from './names.ts'
 import { identifier, properties, qualified, text } from './quote.ts'
 
 /** What is known of the files table of one relation that must change. */
@@ -99,7 +99,7 @@ export type TablePlan = {
   readonly statistics: readonly string[]
   /** One statement per view: old rows before it, new ones after it. */
   readonly show: readonly string[]
-  /** What nothing shows any more. */
+  /** What nothing shows any more, nor did until now. */
   readonly clean: readonly string[]
 }
 
@@ -128,7 +128,9 @@ export function planTable(input: PlanInput, working: WorkingTable, known: FilesF
   }
   // A partition that is there may be the leftover of a registration that ended before, or by, its proof.
   const added = directories.filter(({ name, recorded }) => !recorded || !isThere(name))
-  const named = new Set(directories.map(({ name }) => name))
+  // What was shown until now stays for one registration more: a query that read the view before looks for its partitions afterwards.
+  const before = everything ? [] : (table.projected.superseded ?? [])
+  const named = new Set([...directories.map(({ name }) => name), ...before])
   const unnamed = [...(partitions ?? [])].filter((name) => !named.has(name))
   return {
     table,
@@ -137,7 +139,7 @@ export function planTable(input: PlanInput, working: WorkingTable, known: FilesF
     added,
     statistics: input.statistics ? added.map((directory) => computeStatistics(place, table, directory)) : [],
     show: views.map((view) => showView(input, view)),
-    clean: [...dropPartitions(place, table, unnamed), ...otherGenerations(request, ledger, table)],
+    clean: [...dropPartitions(place, table, unnamed), ...otherGenerations(request, ledger, table, everything ? undefined : old)],
   }
 }
 
@@ -228,8 +230,14 @@ const filesTablesOf = ({ names }: Ledger, relation: string): readonly string[] =
     (name) => name.startsWith(filesPrefix(relation)) && /^\d+$/.test(name.slice(filesPrefix(relation).length)),
   )
 
-function otherGenerations(request: RegisterRequest, ledger: Ledger, table: ProjectedTable): readonly string[] {
-  const others = filesTablesOf(ledger, table.relation).filter((name) => name !== filesName(table))
+function otherGenerations(
+  request: RegisterRequest,
+  ledger: Ledger,
+  table: ProjectedTable,
+  old: LedgerTable | undefined,
+): readonly string[] {
+  const kept = [filesName(table), ...(old === undefined ? [] : [filesTable(folded(table.relation), old.generation)])]
+  const others = filesTablesOf(ledger, table.relation).filter((name) => !kept.includes(name))
   return others.flatMap((name) => dropFilesTable(request.schema, name))
 }
 

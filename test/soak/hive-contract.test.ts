@@ -8,9 +8,9 @@ import { hiveWarehouse } from '../../connectors/hive/warehouse.ts'
 import { s3Options } from '../../connectors/s3/options.ts'
 import { openS3Store } from '../../connectors/s3/store.ts'
 import { warehouseContract } from '../contracts/warehouse.ts'
+import { hiveEnvironment } from '../support/hive/environment.ts'
 import { interruptedSuite } from '../support/hive/interrupted.ts'
 import { projected } from '../support/hive/projected.ts'
-import { quietEnvironment } from '../support/lake.ts'
 import { startS3Endpoint } from '../support/s3/endpoint.ts'
 import { scratch } from '../support/scratch.ts'
 import { startHiveServer } from '../support/services/hive-server.ts'
@@ -26,17 +26,17 @@ for (const dialect of ['hive', 'spark'] as const) {
     stack.defer(() => endpoint.close())
     const start = dialect === 'hive' ? startHiveServer : startSparkThrift
     const server = stack.use(await start({ s3: { url: endpoint.url, ...KEYS } }))
-    const environment = quietEnvironment()
     const lake = s3Options.parse({
       bucket: 'lake',
       endpoint: endpoint.url,
       access_key_id: KEYS.accessKeyId,
       secret_access_key: KEYS.secretAccessKey,
     })
-    const store = stack.use(openS3Store(lake, environment))
+    const store = stack.use(openS3Store(lake, hiveEnvironment))
     const session = dialect === 'hive' ? { 'hive.resultset.use.unique.column.names': 'false' } : {}
     const options = hiveOptions.parse({ host: server.host, port: server.port, dialect, session })
-    const clients = [openHiveClient(options, environment), openHiveClient(options, environment)] as const
+    // With pauses: a server that is asked without any works for the questions.
+    const clients = [openHiveClient(options, hiveEnvironment), openHiveClient(options, hiveEnvironment)] as const
     for (const client of clients) stack.use(client)
     const kept = stack.move()
     return { options, store, clients, [Symbol.asyncDispose]: () => kept.disposeAsync() }

@@ -122,7 +122,8 @@ async function projectTable({ table, old, request, options }: Projecting, signal
     state = await carryOut(plan, { table, stored, request, options }, signal)
     if (!adds(plan, state)) throw miscounted(table.table, plan, state)
   }
-  const recorded = new Set(old === null ? [] : directoriesOf(old))
+  const superseded = old === null ? [] : directoriesOf(old)
+  const recorded = new Set(superseded)
   const directories = [
     ...(['base', 'renewed'] as const).flatMap((part) => {
       const each = state[part]
@@ -143,6 +144,7 @@ async function projectTable({ table, old, request, options }: Projecting, signal
       schema: stored,
       address,
       directories,
+      superseded,
       state: encodeState(state),
     },
   }

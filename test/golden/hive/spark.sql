@@ -400,17 +400,13 @@ DROP VIEW IF EXISTS `raw`.`visit`
 
 DROP VIEW IF EXISTS `raw`.`visit_changes`
 
-ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.table.6c6f616e'='2 6 2fa0ebcdf551ea76 {"v":1,"t":"7075626c69632e6c6f616e","i":"4c96ce31a5c645ba","f":"parquet","g":2,"c":2,"s":"28e876892213537e","b":null,"r":null,"h":[],"o":"4f53cda18c2baa0c"}')
-
-ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.table.5669736974'='', 'portage.commit'='10')
-
-ALTER TABLE `raw`.`portage_files__loan__1` SET TBLPROPERTIES ('external.table.purge'='false')
-
-DROP TABLE IF EXISTS `raw`.`portage_files__loan__1`
-
 ALTER TABLE `raw`.`portage_files__visit__1` SET TBLPROPERTIES ('external.table.purge'='false')
 
 DROP TABLE IF EXISTS `raw`.`portage_files__visit__1`
+
+ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.table.6c6f616e'='2 6 2fa0ebcdf551ea76 {"v":1,"t":"7075626c69632e6c6f616e","i":"4c96ce31a5c645ba","f":"parquet","g":2,"c":2,"s":"28e876892213537e","b":null,"r":null,"h":[],"o":"4f53cda18c2baa0c"}')
+
+ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.table.5669736974'='', 'portage.commit'='10')
 
 -- described
 
@@ -499,6 +495,10 @@ ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.table.6c6f6
 
 ALTER VIEW `raw`.`portage_ledger__loans` SET TBLPROPERTIES ('portage.commit'='11')
 
+ALTER TABLE `raw`.`portage_files__loan__1` SET TBLPROPERTIES ('external.table.purge'='false')
+
+DROP TABLE IF EXISTS `raw`.`portage_files__loan__1`
+
 -- checked
 
 SHOW DATABASES
@@ -518,5 +518,9 @@ SHOW TBLPROPERTIES `raw`.`portage_ledger__loans`
 DROP VIEW IF EXISTS `raw`.`loan`
 
 DROP VIEW IF EXISTS `raw`.`loan_changes`
+
+ALTER TABLE `raw`.`portage_files__loan__1` SET TBLPROPERTIES ('external.table.purge'='false')
+
+DROP TABLE IF EXISTS `raw`.`portage_files__loan__1`
 
 DROP VIEW IF EXISTS `raw`.`portage_ledger__loans`

@@ -54,7 +54,9 @@ export function interruptedSuite(name: string, open: () => Promise<InterruptedSu
         base: [[lakeRow('r', cut(10), { id: 7n, status: 'x' }), lakeRow('r', cut(10), { id: 7n, status: 'x' })]],
         changes: [[change('c', 11, 7, 'x')]],
       })
-      first = [loan, visit]
+      const gone = { ...schema, table: 'public.card' as TableName, id: '3' }
+      const card = await table('card', gone, { base: [[lakeRow('r', cut(10), { id: 5n, status: 'k' })]] })
+      first = [card, loan, visit]
       const wide = schemaOf([ID, STATUS, column(3, 'note', { kind: 'utf8', format: 'text' })], { version: 2 })
       const loans = await file(wide, 'changes', [change('d', 12, 2, ''), change('c', 13, 3, 'c')])
       const visits = await file(bag, 'changes', [change('d', 12, 7, 'x'), change('c', 13, 8, 'y')])
@@ -99,7 +101,9 @@ export function interruptedSuite(name: string, open: () => Promise<InterruptedSu
       const now = await seen(whole)
       expect(now[0]).toBe('1 | b | ␀\n3 | c | ␀')
       expect(now[2]).toBe('7 | x\n7 | x\n8 | y')
-      expect(count).toBeGreaterThan(9)
+      expect(count).toBeGreaterThan(12)
+      const left = await tables(whole)
+      expect(left.filter((name) => name.includes('card'))).toEqual([])
       const either = (rows: readonly string[]): void => {
         for (const [index, relation] of rows.entries()) expect([old[index], now[index]]).toContain(relation)
       }
@@ -119,6 +123,7 @@ export function interruptedSuite(name: string, open: () => Promise<InterruptedSu
           const commit = index % 2 === 0 ? 2 : 3
           await over(subject.client).register(ask(second, commit, schema), signal)
           expect(await seen(schema)).toEqual(now)
+          expect(await tables(schema)).toEqual(left)
           const known = await over(subject.client).registered('loans', schema, signal)
           expect(known?.commit).toBe(commit)
           // What was to be dropped last is dropped when the table changes next, or by a repair.
@@ -127,6 +132,9 @@ export function interruptedSuite(name: string, open: () => Promise<InterruptedSu
         }
       }
     })
+
+    const tables = async (schema: string): Promise<readonly string[]> =>
+      (await queryRows(over(subject.client), `show tables in ${schema}`)).map((line) => line.replace(schema, '')).toSorted()
 
     const partitions = async (schema: string): Promise<readonly string[]> => {
       const relations = await over(subject.client).describe('loans', schema, signal)

@@ -59,6 +59,8 @@ export async function startHiveServer(options: HiveServerOptions = {}): Promise<
           '-Xmx1536m',
           '-XX:+UseSerialGC',
           '-XX:TieredStopAtLevel=1',
+          // With one compiler it is 48 MB, and full after some minutes: methods are then compiled again and again.
+          '-XX:ReservedCodeCacheSize=192m',
           '-Xshare:auto',
           `-Duser.timezone=${options.timeZone ?? 'UTC'}`,
           ...OPENED_PACKAGES.flatMap((name) => ['--add-opens', `java.base/${name}=ALL-UNNAMED`]),
