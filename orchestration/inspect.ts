@@ -1,5 +1,6 @@
 /** `inspect`: what is in a Parquet or ORC file, on this machine or in the lake. The format is told by the file's first bytes. */
 import { open, stat } from 'node:fs/promises'
+import { didYouMean } from '../config/problems.ts'
 import { ConnectorError } from '../connectors/errors.ts'
 import { inspectOrc, type OrcInspection, readOrcRows } from '../integrations/land/orc/inspect.ts'
 import {
@@ -88,8 +89,7 @@ async function openObject(context: CommandContext, key: string, lake: string | u
   const { configuration, opener } = openSession(context)
   const lakes = [...new Set(configuration.integrations.map((each) => each.lake.connection))]
   const name = lake ?? (lakes.length === 1 ? lakes[0] : undefined)
-  if (name === undefined)
-    throw new UsageError(`"${key}" is no file here. For a key of a lake, name it with --lake: ${lakes.join(', ')}`)
+  if (name === undefined) throw new UsageError(nothingNamed(key, [...configuration.connections.keys()], lakes))
   const store = await opener.store(name)
   const info = await store.head(key, context.signal)
   if (info === null) {
@@ -101,6 +101,16 @@ async function openObject(context: CommandContext, key: string, lake: string | u
     read: async (start, end) => (await store.get(key, { range: { start, end }, signal: context.signal })) ?? new Uint8Array(),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }
+}
+
+function nothingNamed(key: string, connections: readonly string[], lakes: readonly string[]): string {
+  const connection = TABLE.exec(key)?.[1]
+  if (connection !== undefined) {
+    const known = connections.length === 0 ? 'there is none' : `there is ${connections.join(', ')}`
+    return `"${key}" is no file here, and there is no connection "${connection}"${didYouMean(connection, connections)}; ${known}`
+  }
+  const cure = lakes.length === 0 ? '' : `. For a key of a lake, name it with --lake: ${lakes.join(', ')}`
+  return `"${key}" is no file here${cure}`
 }
 
 async function formatOf({ read, size }: Subject, file: string): Promise<'parquet' | 'orc'> {

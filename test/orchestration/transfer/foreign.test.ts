@@ -125,6 +125,23 @@ test('transfer carries a table from its files, once; a condition and a query go 
   }
 })
 
+test('a damaged file of a table is named, nothing is landed; a connection of the other dialect is told; --dry-run carries nothing', async () => {
+  await using subject = await opened()
+  const { run, place } = subject
+  const dry = await run('transfer', 'hive:fixtures.plain', 'lake:sales.plain', '--dry-run')
+  expect([dry.code, dry.stdout]).toEqual([0, expect.stringContaining('b')])
+  expect((await run('query', 'select 1 from sales.plain')).code).not.toBe(0)
+  const path = place.path('warehouse/plain/part-0')
+  const sound = readFileSync(path)
+  place.write('warehouse/plain/part-0', sound.fill(0xff, 4, 40))
+  const damaged = await run('transfer', 'hive:fixtures.plain', 'lake:sales.plain')
+  expect([damaged.code, damaged.stderr]).toEqual([1, expect.stringMatching(/File ".*warehouse\/plain\/part-0".*damaged/)])
+  expect((await run('query', 'select 1 from sales.plain')).code).not.toBe(0)
+  subject.connections(place.dir, ', dialect: spark')
+  const mistaken = await run('inspect', 'hive:fixtures.visits')
+  expect([mistaken.code, mistaken.stderr]).toEqual([2, expect.stringContaining('Set "dialect: hive"')])
+})
+
 test('what cannot be carried is said with the cure: other kinds of tables, names, places without a connection, writing', async () => {
   await using subject = await opened((sql) => {
     if (sql === 'SHOW DATABASES') return rowsAnswer(['n string'], [['fixtures']])
@@ -136,6 +153,8 @@ test('what cannot be carried is said with the cure: other kinds of tables, names
     return [code, stderr]
   }
   expect(await said('transfer', 'hive:fixtures.acid', 'lake:acid')).toEqual([1, expect.stringContaining('is a full-ACID table')])
+  expect(await said('inspect', 'hvie:fixtures.visits')).toEqual([2, expect.stringContaining('did you mean "hive"')])
+  expect(await said('inspect', 'nothing.orc')).toEqual([2, expect.stringContaining('"nothing.orc" is no file here')])
   expect(await said('inspect', 'hive:fixtures.visit')).toEqual([1, expect.stringContaining('did you mean "fixtures.visits"')])
   expect(await said('transfer', 'hive:a.b.c', 'lake:x')).toEqual([2, expect.stringContaining('expected table or schema.table')])
   expect(await said('inspect', 'duckdb:x')).toEqual([2, expect.stringContaining('duckdb')])
