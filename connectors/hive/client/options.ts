@@ -55,6 +55,10 @@ export function checkClientOptions(options: HiveClientOptions, context: z.Refine
   if (options.auth === 'nosasl' && options.password !== undefined && options.transport === 'binary') {
     issue('password', 'expected only with auth: none, ldap, custom or pam; nosasl sends none')
   }
+  // SASL PLAIN separates user and password by NUL (RFC 4616), Basic by the first colon (RFC 7617).
+  if (options.user.includes('\0')) issue('user', 'expected without the character NUL')
+  if (options.password?.includes('\0') === true) issue('password', 'expected without the character NUL')
+  if (options.transport === 'http' && options.user.includes(':')) issue('user', 'expected without ":" over transport: http')
   if (options.auth === 'kerberos' && options.transport === 'http') issue('transport', 'expected binary with auth: kerberos')
 }
 

@@ -343,6 +343,9 @@ describe('options', () => {
     [{ host: 'h', auth: 'ldap' }, 'password'],
     [{ host: 'h', auth: 'nosasl', password: 'x' }, 'password'],
     [{ host: 'h', auth: 'kerberos', transport: 'http' }, 'transport'],
+    [{ host: 'h', user: 'a:b', transport: 'http' }, 'user'],
+    [{ host: 'h', user: 'a\0b' }, 'user'],
+    [{ host: 'h', password: 'a\0b' }, 'password'],
     [{ host: 'h', protocol: 12 }, 'protocol'],
     [{ host: 'h', session: { 'a b': 'c' } }, 'session'],
   ])('%o: %s', (options, path) => {
