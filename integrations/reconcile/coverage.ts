@@ -121,6 +121,8 @@ export class Coverage {
       }
       return false
     } catch (error) {
+      // What today's catalogue does not explain belongs to a change that is in the log.
+      if (error instanceof ConnectorError && error.code === 'SCHEMA') return false
       const busy = error instanceof ConnectorError && (error.code === 'SLOT_IN_USE' || error.code === 'UNAVAILABLE')
       if (busy && !signal.aborted) return null
       throw error
