@@ -37,6 +37,10 @@ export const transferFile = z.strictObject({
   fill_missing: z.boolean().optional(),
   keep_original: z.boolean().optional(),
   register: z.union([z.string().min(1), z.literal(false)]).optional(),
+  register_format: z
+    .enum(['orc', 'parquet', 'parquet-hive3'])
+    .optional()
+    .describe('Of the files that Hive and Spark are given. Default: orc, later as the table is shown.'),
   prefix: z.string().min(1).optional(),
   via: z
     .string()

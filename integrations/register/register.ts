@@ -1,5 +1,6 @@
 /** Brings one warehouse up to a state of the log: a monotonic diff from the commit recorded in the warehouse itself. */
 
+import type { TableName } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { ObjectStore, Registered, RegisterOutcome, RegisterRequest, Warehouse } from '../../connectors/ports.ts'
 import type { FileWriterOptions } from '../land/file-writer.ts'
@@ -26,6 +27,8 @@ export type ProjectionSettings = {
   readonly connection: string
   /** Null: not said. */
   readonly format: DirectoryFormatName | null
+  /** A table's own, where tables differ; null: as `format` says. `recorded` is that of the files that are shown now, or null. */
+  readonly formatOf?: (table: TableName, recorded: DirectoryFormatName | null) => DirectoryFormatName | null
   readonly compression: FileWriterOptions['compression']
   readonly targetFileBytes: number
 }
@@ -126,10 +129,11 @@ async function showable(request: RegisterRequest, options: Showing, signal: Abor
   const { warehouse, store, shown, repair, integration, schema, projection, refusals, remembered } = options
   if (warehouse.reads === 'directory') {
     if (projection === undefined) throw new ConnectorError('INTERNAL', `Nobody said where files for "${warehouse.kind}" go`)
-    const { prefix, connection, format, compression, targetFileBytes } = projection
+    const { prefix, connection, format, formatOf, compression, targetFileBytes } = projection
     const place = { prefix, integration, connection, schema }
     const memory = remembered === undefined ? {} : { remembered: remembered.values }
-    const written = { format: format ?? 'orc', compression, targetFileBytes } as const
+    const own = formatOf === undefined ? {} : { formatOf }
+    const written = { format: format ?? 'orc', ...own, compression, targetFileBytes } as const
     const made = { store, place, warehouse, ...written, repair, refusals, ...memory }
     return await projectRequest(request, shown, made, signal)
   }

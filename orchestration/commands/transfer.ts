@@ -27,6 +27,10 @@ export const transferCommand: DefineCommand = (context) =>
     .option('--again', 'also when the lake has this batch already')
     .option('--keep-original', 'keep the untouched file in the lake, under <integration>/raw/')
     .option('--register <warehouse>', 'connection that shows the lake table; default: the only warehouse')
+    .option(
+      '--register-format <format>',
+      'of the files for Hive and Spark: orc, parquet or parquet-hive3; default: orc, later as it is shown',
+    )
     .option('--no-register', 'leave the warehouse alone')
     .option('--prefix <path>', 'where in the lake; default: where its integrations are, else raw')
     .option('--via <bucket>', 'connection of the bucket that Snowflake unloads into; default: the target, or the only bucket')

@@ -1,6 +1,7 @@
 /** What the command line says about a transfer, checked and in the words of the code. Pure. */
 import type { LogicalType } from '../../connectors/logical-type.ts'
 import type { TransferMode } from '../../connectors/tables.ts'
+import type { DirectoryFormatName } from '../../integrations/register/directory/formats.ts'
 import type { CsvDeclaration } from '../../integrations/transfer/csv/dialect.ts'
 import { UsageError } from '../exit-codes.ts'
 
@@ -23,6 +24,8 @@ export type TransferOptions = {
   readonly again: boolean
   /** Connection; null: the only warehouse. */
   readonly register: string | null | false
+  /** Of the files that Hive and Spark are given; null: as the table is shown already, else ORC. */
+  readonly registerFormat: DirectoryFormatName | null
   readonly prefix: string | null
   /** Bucket through which a system passes its rows on; null: the target's, or the only one. */
   readonly via: string | null
@@ -62,6 +65,7 @@ export type GivenOptions = {
   readonly batch?: string
   readonly again?: true
   readonly register?: string | boolean
+  readonly registerFormat?: string
   readonly prefix?: string
   readonly via?: string
   readonly partitionBy?: string
@@ -70,6 +74,9 @@ export type GivenOptions = {
   readonly dryRun?: true
   readonly json?: true
 }
+
+// Their own module loads the formats.
+const DIRECTORY_FORMATS: readonly DirectoryFormatName[] = ['orc', 'parquet', 'parquet-hive3']
 
 /** Throws `UsageError` naming the option. */
 export function transferOptions(from: string, to: string, given: GivenOptions): TransferOptions {
@@ -88,6 +95,8 @@ export function transferOptions(from: string, to: string, given: GivenOptions): 
     batch: given.batch ?? null,
     again: given.again === true,
     register: typeof given.register === 'string' ? given.register : given.register === false ? false : null,
+    registerFormat:
+      given.registerFormat === undefined ? null : choice('register-format', given.registerFormat, DIRECTORY_FORMATS),
     prefix: given.prefix ?? null,
     via: given.via ?? null,
     partitionBy: given.partitionBy ?? null,

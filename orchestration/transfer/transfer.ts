@@ -145,7 +145,9 @@ async function once(
   await rejects.close()
   if (target.lake !== null && !outcome.repeated) await recordTransfer(session, options, target.lake, outcome)
   const registered =
-    target.lake === null || warehouse === null ? null : await registerTable(session, warehouse, target.lake, hooks, signal)
+    target.lake === null || warehouse === null
+      ? null
+      : await registerTable(session, { connection: warehouse, format: options.registerFormat }, target.lake, hooks, signal)
   return {
     rows: outcome.rows,
     bytes: outcome.bytes,
@@ -236,7 +238,8 @@ async function copyObject(
   await object.close()
 }
 
-const AFTER_REFUSAL = 'Its rows are in the lake: show them by another warehouse with --register <connection>'
+const AFTER_REFUSAL =
+  'Its rows are in the lake: the same command with --register-format parquet writes them for Hive and Spark as Parquet, --register <connection> shows them by another warehouse'
 
 const AUDIT_TIMEOUT_MS = 30_000
 
@@ -266,7 +269,7 @@ async function recordTransfer(
  */
 async function registerTable(
   { opener }: Session,
-  connection: string,
+  { connection, format }: { readonly connection: string; readonly format: TransferOptions['registerFormat'] },
   { place, store }: LakeTarget,
   hooks: Pick<TransferHooks, 'warn'>,
   signal: AbortSignal,
@@ -274,7 +277,7 @@ async function registerTable(
   const { prefix, integration, table } = place
   const state = await loadState(store, { prefix, integration }, { signal })
   await using warehouse = await opener.warehouse(connection)
-  const projection = transferProjection(prefix, connection)
+  const projection = transferProjection(prefix, connection, { table, format })
   const request = { integration, schema: integration, state, store, warehouse, projection, dryRun: false }
   const { refused } = await registerCommit(request, signal)
   for (const each of refused) {

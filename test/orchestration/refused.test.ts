@@ -158,17 +158,30 @@ test('a transfer whose table Hive cannot hold says so, and those after it are sh
   await using at = await place('refused-transfer', 'orc')
   at.root.write('bad.csv', 'id,at\n1,1969-12-31T23:59:59.500000\n')
   at.root.write('good.csv', 'id,name\n1,Ada\n')
-  const transfer = (name: string) =>
-    at.run('transfer', `file:${at.root.path(`${name}.csv`)}`, `lake:${name}`, '--register', 'hive')
+  const transfer = (name: string, ...more: readonly string[]) =>
+    at.run('transfer', `file:${at.root.path(`${name}.csv`)}`, `lake:${name}`, '--register', 'hive', ...more)
   const bad = await transfer('bad')
   expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('public.bad is REFUSED by hive, not shown')])
   expect(bad.stderr).toContain('Its rows are in the lake')
+  expect(bad.stderr).toContain('--register-format parquet')
   const good = await transfer('good')
   expect([good.code, good.stderr]).toEqual([0, expect.stringContaining('public.bad is REFUSED by hive, not shown')])
   expect(good.stdout).toContain('transfers.good')
   const registered = await at.run('register', 'transfers')
   expect([registered.code, registered.stdout]).toEqual([1, expect.stringContaining('1 table refused')])
   expect(registered.stderr).toContain('public.bad is REFUSED')
+  expect(await transfer('bad', '--register-format', 'parquets')).toMatchObject({ code: 2 })
+  expect(await transfer('bad', '--register-format', 'parquet')).toMatchObject({ code: 0 })
+  expect(await at.count('transfers.bad')).toBe(1)
+  // What one transfer said stays, and is about its table alone.
+  at.root.write('good.csv', 'id,name\n2,Bo\n')
+  expect(await transfer('good')).toMatchObject({ code: 0 })
+  expect(await at.run('register', 'transfers', '--repair')).toMatchObject({ code: 0, stderr: '' })
+  const written = (table: string) =>
+    readdirSync(at.root.path('lake'), { recursive: true })
+      .map(String)
+      .flatMap((name) => (name.includes(`${table}/hive/`) && name.includes('/part-') ? [name.split('.').at(-1)] : []))
+  expect([new Set(written('public.bad')), new Set(written('public.good'))]).toEqual([new Set(['parquet']), new Set(['orc'])])
 })
 
 test('what the engine refuses of one table keeps no other back; a repeat tries that table alone, and vacuum keeps its files', async () => {

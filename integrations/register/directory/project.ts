@@ -35,6 +35,8 @@ export type ProjectionOptions = {
   readonly place: ProjectionPlace
   readonly warehouse: Pick<Warehouse, 'dialect'>
   readonly format: DirectoryFormatName
+  /** See `ProjectionSettings`. */
+  readonly formatOf?: (table: TableName, recorded: DirectoryFormatName | null) => DirectoryFormatName | null
   readonly compression: FileWriterOptions['compression']
   readonly targetFileBytes: number
   /** Write every directory anew. */
@@ -62,7 +64,8 @@ export async function projectRequest(
   for (const table of request.tables) {
     signal.throwIfAborted()
     const old = before.get(table.relation) ?? null
-    const made = await tableOrRefusal({ table, old, request, options }, signal)
+    const format = options.formatOf?.(table.table, old?.format ?? null) ?? options.format
+    const made = await tableOrRefusal({ table, old, request, options: { ...options, format } }, signal)
     if (made === null) continue
     before.delete(table.relation)
     const { state, projected } = made
