@@ -144,7 +144,10 @@ function commonDirectory(paths: readonly string[]): string {
   return first.slice(0, end)
 }
 
-/** Explicit in everything: what is left out would be listed by itself, refreshed by events, or read as CSV. */
+/**
+ * Explicit in everything: what is left out would be listed by itself, refreshed by events, or read as CSV. Replaces nothing: a table of
+ * that name may be what another registration has just shown.
+ */
 export function createExternalTable(
   request: { readonly schema: string; readonly integration: string; readonly commit: number },
   table: Pick<TableRegistration, 'table'>,
@@ -156,7 +159,7 @@ export function createExternalTable(
   const definitions = columns.map((column) => columnDefinition(columnName(column.physical, {}), column))
   const dated = place.dated ? [`${quoted(DATE_COLUMN)} DATE AS (${dateExpression()})`] : []
   return [
-    `CREATE OR REPLACE EXTERNAL TABLE ${qualified(schema, name)} (`,
+    `CREATE EXTERNAL TABLE ${qualified(schema, name)} (`,
     [...definitions, ...dated].map((line) => `  ${line}`).join(',\n'),
     ')',
     ...(place.dated ? [`PARTITION BY (${quoted(DATE_COLUMN)})`] : []),

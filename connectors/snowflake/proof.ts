@@ -15,8 +15,9 @@ const FILES_PER_QUERY = 1_000
 const NAMED_FILES = 5
 /** What `ADD FILES` says of a file that is registered now. */
 const REGISTERED = /^(REGISTERED|REGISTER_SKIPPED|REFRESHED|UNCHANGED)/
-/** What `REMOVE FILES` says of a file that is not registered any more. */
+/** What `REMOVE FILES` says of a file that is not registered any more, or that somebody else took out before. */
 const UNREGISTERED = /^(UNREGISTERED|UNREGISTER_SKIPPED|REMOVED|DEREGISTERED)/
+const NOT_THERE = /not registered/i
 
 /** Commits count the NULLs of source columns; of the lake's own columns the format says which have a value in every row. */
 const ALWAYS_THERE = new Set<string>(['_op', '_position'] satisfies (typeof METADATA_COLUMNS)[number][])
@@ -95,7 +96,7 @@ export async function proveFiles(
 export function unsettled(action: 'ADD' | 'REMOVE', answer: SnowflakeAnswer, keyOf: (file: string) => string): readonly Wrong[] {
   const done = action === 'ADD' ? REGISTERED : UNREGISTERED
   return rowsByName(answer).flatMap(({ file, status, description }) =>
-    file && !done.test((status ?? '').toUpperCase())
+    file && !done.test((status ?? '').toUpperCase()) && !(action === 'REMOVE' && NOT_THERE.test(description ?? ''))
       ? [
           {
             key: keyOf(file),

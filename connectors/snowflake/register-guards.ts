@@ -47,8 +47,20 @@ export function orphans(
     .filter((name) => !parts.some((part) => name.startsWith(part)))
 }
 
-/** Somebody has the name: Snowflake's "Object already exists". */
-const TAKEN = '002002'
+/** Runs what makes external tables and columns. Another registration may be at the same: whoever begins again finds what it did. */
+export async function runPreparing(
+  client: SnowflakeClient,
+  request: RegisterRequest,
+  sql: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await client.run(sql, { signal, repeatable: false })
+  } catch (error) {
+    if ([TAKEN, ...COLUMN_TAKEN].includes(serverCode(error) ?? '')) throw overtaken(request)
+    throw error
+  }
+}
 
 export async function runShowing(
   client: SnowflakeClient,
@@ -74,12 +86,22 @@ export async function runShowing(
   }
 }
 
+/** Somebody has the name: Snowflake's "Object already exists", and "column already exists". */
+const TAKEN = '002002'
+const COLUMN_TAKEN = ['001430', '002025']
+
+const OVERTAKEN = Symbol('overtaken')
+
 function overtaken({ schema, integration }: RegisterRequest): ConnectorError {
   return new ConnectorError(
     'UNAVAILABLE',
-    `Registration of "${integration}" in ${identifier(schema)}: another one was faster and this one begins again. Let one process register an integration`,
+    `Registration of "${integration}" in ${identifier(schema)}: another one was faster, again and again. Let one process register an integration`,
+    { cause: OVERTAKEN },
   )
 }
+
+/** Another registration came first: whoever begins again finds what it did. */
+export const isOvertaken = (error: unknown): boolean => error instanceof ConnectorError && error.cause === OVERTAKEN
 
 /** Two registrations at once: the one that comes second to the views starts over. */
 export async function refuseOvertaken(

@@ -13,7 +13,16 @@ import { historyName, ledgerName, qualified, storedName, viewNames } from './nam
 import type { SnowflakeOptions, StageOptions } from './options.ts'
 import { policiesOf, refusePolicies } from './policies.ts'
 import { changeFiles, type FilePhase } from './register-files.ts'
-import { orphans, refuseClash, refuseInvalid, refuseLarge, refuseOvertaken, runShowing } from './register-guards.ts'
+import {
+  isOvertaken,
+  orphans,
+  refuseClash,
+  refuseInvalid,
+  refuseLarge,
+  refuseOvertaken,
+  runPreparing,
+  runShowing,
+} from './register-guards.ts'
 import { draftTable, type Findings, type PlanOptions, planTable, type TableDraft, type TablePlan } from './registration-plan.ts'
 import { grantStatements } from './relation-views.ts'
 import { rolesChanged, setupFingerprint, setupStatements } from './setup.ts'
@@ -23,18 +32,44 @@ import { dropTable, dropView } from './unregister.ts'
 export type RegisterContext = {
   readonly client: SnowflakeClient
   readonly options: Pick<SnowflakeOptions, 'grants' | 'replace'> & { readonly stage: StageOptions }
-  readonly environment: Pick<Environment, 'now'>
+  readonly environment: Pick<Environment, 'now' | 'log' | 'random'>
 }
 
 const NOTHING: RegisterOutcome = { statements: [], filesAdded: 0, filesRemoved: 0 }
 
+/** Beyond it two processes have the same work, and neither comes to an end. */
+const MOST_TIMES = 5
+
 /**
  * An older commit than the recorded one changes nothing; the same one is made and proven anew (a repair) unless it is asked for
- * what differs. What Snowflake refuses of one table leaves that table as it was, and the others go on.
+ * what differs. What Snowflake refuses of one table leaves that table as it was, and the others go on. Of two at once the one that
+ * comes second to the views begins again, from what the first one did.
  */
 export async function register(
   context: RegisterContext,
   request: RegisterRequest,
+  signal: AbortSignal,
+): Promise<RegisterOutcome> {
+  for (let time = 1; ; time++) {
+    try {
+      return await registerOnce(context, request, time === 1 ? {} : { token: tokenOf(context.environment, time) }, signal)
+    } catch (error) {
+      if (!isOvertaken(error) || time === MOST_TIMES) throw error
+      context.environment.log('debug', `Registration of "${request.integration}" was overtaken by another one`, { time })
+    }
+  }
+}
+
+/** A registration that died may have left tables under the usual names, and one that is at work has them. */
+function tokenOf({ random }: Pick<Environment, 'random'>, time: number): string {
+  const digits = Math.floor(random() * 0x1_0000_0000).toString(36)
+  return `_${digits}${time}`
+}
+
+async function registerOnce(
+  context: RegisterContext,
+  request: RegisterRequest,
+  names: Pick<PlanOptions, 'token'>,
   signal: AbortSignal,
 ): Promise<RegisterOutcome> {
   const { client, options } = context
@@ -49,6 +84,7 @@ export async function register(
     grants: options.grants,
     everything: request.repair ?? ledger?.commit === request.commit,
     exists: (view) => views.owners.get(storedName(view)) === integration,
+    ...names,
   }
   const broken = planOptions.everything ? await brokenTables(client, schema, signal) : new Set<string>()
   const refused: RefusedTables = new Map()
@@ -228,7 +264,7 @@ async function run(context: RegisterContext, request: RegisterRequest, found: Fo
   for (const sql of [...setup, ...drop]) await repeatable(sql)
   for (const plan of plans) {
     await attemptTable(refused, plan.table.table, async () => {
-      for (const sql of plan.prepare) await client.run(sql, { signal, repeatable: sql.startsWith('CREATE OR REPLACE') })
+      for (const sql of plan.prepare) await runPreparing(client, request, sql, signal)
       await changeFilesOf(client, files([plan]), request, plan.entry, signal)
     })
   }
