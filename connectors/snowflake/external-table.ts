@@ -146,7 +146,7 @@ function commonDirectory(paths: readonly string[]): string {
 
 /**
  * Explicit in everything: what is left out would be listed by itself, refreshed by events, or read as CSV. Replaces nothing: a table of
- * that name may be what another registration has just shown.
+ * that name was made for the same commit, and another registration may show it already.
  */
 export function createExternalTable(
   request: { readonly schema: string; readonly integration: string; readonly commit: number },
@@ -159,7 +159,7 @@ export function createExternalTable(
   const definitions = columns.map((column) => columnDefinition(columnName(column.physical, {}), column))
   const dated = place.dated ? [`${quoted(DATE_COLUMN)} DATE AS (${dateExpression()})`] : []
   return [
-    `CREATE EXTERNAL TABLE ${qualified(schema, name)} (`,
+    `CREATE EXTERNAL TABLE IF NOT EXISTS ${qualified(schema, name)} (`,
     [...definitions, ...dated].map((line) => `  ${line}`).join(',\n'),
     ')',
     ...(place.dated ? [`PARTITION BY (${quoted(DATE_COLUMN)})`] : []),

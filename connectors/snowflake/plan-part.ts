@@ -31,7 +31,7 @@ export function planPart(
   request: RegisterRequest,
   draft: TableDraft,
   findings: Findings,
-  { stage, everything, token }: PlanOptions,
+  { stage, everything }: PlanOptions,
   { part, baseMoves }: { readonly part: Part; readonly baseMoves: boolean },
 ): PartChange {
   const { table } = draft
@@ -42,7 +42,7 @@ export function planPart(
   if (old === undefined) {
     return place === null
       ? { ...NO_CHANGE, entry: undefined }
-      : made(request, draft, part, place, { known: new Set(), trusted: new Set(), removed: 0, token })
+      : made(request, draft, part, place, { known: new Set(), trusted: new Set(), removed: 0 })
   }
   const stale = old.state !== stateOf(files.keys())
   if (part === 'renewed' && table.renewed === undefined) {
@@ -60,7 +60,7 @@ export function planPart(
     if (place === null) return { ...NO_CHANGE, entry: undefined, retired: [old.name], removed: old.files }
     const gone = listed === null ? (stale ? old.files : 0) : removed.length
     return {
-      ...made(request, draft, part, place, { known: listed ?? new Set(), trusted, removed: gone, token }, old.name),
+      ...made(request, draft, part, place, { known: listed ?? new Set(), trusted, removed: gone }, old.name),
       retired: [old.name],
     }
   }
@@ -100,13 +100,12 @@ function made(
     readonly known: ReadonlySet<string>
     readonly trusted: ReadonlySet<string>
     readonly removed: number
-    readonly token: string | undefined
   },
   oldName?: string,
 ): PartChange {
   const { table, columns } = draft
   const files = draft.files[part]
-  const plain = partName(table.relation, part, `${request.commit}${before.token ?? ''}`)
+  const plain = partName(table.relation, part, String(request.commit))
   // A repair of the commit that made the table: its readers keep it until the swap.
   const name = storedName(plain) === oldName ? `${plain}r` : plain
   const fresh = [...files.keys()].filter((path) => !before.known.has(path))

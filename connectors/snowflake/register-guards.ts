@@ -47,7 +47,7 @@ export function orphans(
     .filter((name) => !parts.some((part) => name.startsWith(part)))
 }
 
-/** Runs what makes external tables and columns. Another registration may be at the same: whoever begins again finds what it did. */
+/** Runs what makes external tables and columns. Another registration may add the same column: whoever begins again finds it. */
 export async function runPreparing(
   client: SnowflakeClient,
   request: RegisterRequest,
@@ -55,9 +55,9 @@ export async function runPreparing(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await client.run(sql, { signal, repeatable: false })
+    await client.run(sql, { signal, repeatable: sql.startsWith('CREATE') })
   } catch (error) {
-    if ([TAKEN, ...COLUMN_TAKEN].includes(serverCode(error) ?? '')) throw overtaken(request)
+    if (COLUMN_TAKEN.has(serverCode(error))) throw overtaken(request)
     throw error
   }
 }
@@ -86,9 +86,9 @@ export async function runShowing(
   }
 }
 
-/** Somebody has the name: Snowflake's "Object already exists", and "column already exists". */
+/** Somebody has the name: Snowflake's "Object already exists"; "column already exists". */
 const TAKEN = '002002'
-const COLUMN_TAKEN = ['001430', '002025']
+const COLUMN_TAKEN: ReadonlySet<string | null> = new Set(['001430', '002025'])
 
 const OVERTAKEN = Symbol('overtaken')
 

@@ -32,7 +32,7 @@ import { dropTable, dropView } from './unregister.ts'
 export type RegisterContext = {
   readonly client: SnowflakeClient
   readonly options: Pick<SnowflakeOptions, 'grants' | 'replace'> & { readonly stage: StageOptions }
-  readonly environment: Pick<Environment, 'now' | 'log' | 'random'>
+  readonly environment: Pick<Environment, 'now' | 'log'>
 }
 
 const NOTHING: RegisterOutcome = { statements: [], filesAdded: 0, filesRemoved: 0 }
@@ -52,7 +52,7 @@ export async function register(
 ): Promise<RegisterOutcome> {
   for (let time = 1; ; time++) {
     try {
-      return await registerOnce(context, request, time === 1 ? {} : { token: tokenOf(context.environment, time) }, signal)
+      return await registerOnce(context, request, signal)
     } catch (error) {
       if (!isOvertaken(error) || time === MOST_TIMES) throw error
       context.environment.log('debug', `Registration of "${request.integration}" was overtaken by another one`, { time })
@@ -60,18 +60,7 @@ export async function register(
   }
 }
 
-/** A registration that died may have left tables under the usual names, and one that is at work has them. */
-function tokenOf({ random }: Pick<Environment, 'random'>, time: number): string {
-  const digits = Math.floor(random() * 0x1_0000_0000).toString(36)
-  return `_${digits}${time}`
-}
-
-async function registerOnce(
-  context: RegisterContext,
-  request: RegisterRequest,
-  names: Pick<PlanOptions, 'token'>,
-  signal: AbortSignal,
-): Promise<RegisterOutcome> {
+async function registerOnce(context: RegisterContext, request: RegisterRequest, signal: AbortSignal): Promise<RegisterOutcome> {
   const { client, options } = context
   const { schema, integration } = request
   refuseClash(request)
@@ -84,7 +73,6 @@ async function registerOnce(
     grants: options.grants,
     everything: request.repair ?? ledger?.commit === request.commit,
     exists: (view) => views.owners.get(storedName(view)) === integration,
-    ...names,
   }
   const broken = planOptions.everything ? await brokenTables(client, schema, signal) : new Set<string>()
   const refused: RefusedTables = new Map()

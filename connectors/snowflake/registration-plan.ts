@@ -50,8 +50,6 @@ export type PlanOptions = {
   readonly everything: boolean
   /** A view of this integration has the name already. */
   readonly exists: (view: string) => boolean
-  /** Behind the names of external tables that are made, where the usual names are taken. Absent: the usual names. */
-  readonly token?: string
 }
 
 export type PartPlan = {

@@ -77,7 +77,7 @@ describe('statements', () => {
     const bag = { ...LOAN, key: [], identity: 'full' } as const
     const { ledger } = first([DAY_1, DAY_2], bag)
     const plan = planOf(requestOf(7, [tableOf(bag, [BASE], [MERGED])]), ledger, registered(DAY_1, DAY_2))
-    expect(plan?.prepare).toEqual([expect.stringContaining('CREATE EXTERNAL TABLE "RAW"."LOAN__CHANGES_7"')])
+    expect(plan?.prepare).toEqual([expect.stringContaining('CREATE EXTERNAL TABLE IF NOT EXISTS "RAW"."LOAN__CHANGES_7"')])
     expect(plan?.show.map((sql) => sql.split(' COMMENT')[0])).toEqual([
       'CREATE OR REPLACE VIEW "RAW"."LOAN__CURRENT"',
       'CREATE OR REPLACE VIEW "RAW"."LOAN__HISTORY"',
@@ -93,7 +93,7 @@ describe('statements', () => {
     const plan = planOf(requestOf(8, [table]), ledger)
     const statements = plan === null ? [] : statementsOf(plan, ledger)
     expect(statements.map((sql) => sql.slice(0, 54).split('\n')[0])).toEqual([
-      'CREATE EXTERNAL TABLE "RAW"."LOAN__RENEWED_8" (',
+      'CREATE EXTERNAL TABLE IF NOT EXISTS "RAW"."LOAN__RENEW',
       'ALTER EXTERNAL TABLE "RAW"."LOAN__RENEWED_8" ADD FILES',
       'SELECT METADATA$FILENAME AS "FILE", COUNT(*) AS "ROWS"',
       'CREATE OR REPLACE VIEW "RAW"."LOAN__CURRENT" COMMENT =',

@@ -12,7 +12,7 @@ GRANT USAGE ON SCHEMA "RAW" TO ROLE "ANALYST";
 
 GRANT USAGE ON SCHEMA "RAW" TO ROLE "Data Team";
 
-CREATE EXTERNAL TABLE "RAW"."LOAN__BASE_4" (
+CREATE EXTERNAL TABLE IF NOT EXISTS "RAW"."LOAN__BASE_4" (
   "_OP" VARCHAR AS (value:"_op"::VARCHAR),
   "_POSITION" VARCHAR AS (value:"_position"::VARCHAR),
   "_SOURCE_COMMITTED_AT" TIMESTAMP_NTZ(6) AS ((CASE TYPEOF(value:"_source_committed_at")
@@ -37,7 +37,7 @@ AUTO_REFRESH = FALSE
 FILE_FORMAT = (FORMAT_NAME = '"RAW"."PORTAGE__LOANS__PARQUET"')
 COMMENT = 'Files of public.loan, registered one by one; never refresh it. {"portage":1,"integration":"loans","table":"public.loan","commit":4}';
 
-CREATE EXTERNAL TABLE "RAW"."LOAN__CHANGES_4" (
+CREATE EXTERNAL TABLE IF NOT EXISTS "RAW"."LOAN__CHANGES_4" (
   "_OP" VARCHAR AS (value:"_op"::VARCHAR),
   "_POSITION" VARCHAR AS (value:"_position"::VARCHAR),
   "_SOURCE_COMMITTED_AT" TIMESTAMP_NTZ(6) AS ((CASE TYPEOF(value:"_source_committed_at")
