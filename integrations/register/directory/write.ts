@@ -96,7 +96,7 @@ function rowsPerFile({ files, targetFileBytes }: DirectoryOptions): number {
 }
 
 const CURES: Readonly<Record<DirectoryFormat['name'], string>> = {
-  orc: '. Give the warehouse "format: parquet" under "register"',
+  orc: '. Give the warehouse "format: parquet" under "register", for Hive 3 "format: parquet-hive3"',
   parquet: '',
   'parquet-hive3': '. Give the warehouse "format: orc" under "register"',
 }
