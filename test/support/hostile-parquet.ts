@@ -4,8 +4,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConnectorError } from '../../connectors/errors.ts'
 import { inspectParquet } from '../../integrations/land/parquet/inspect.ts'
+import type { ReadRange } from '../../integrations/transfer/foreign/foreign-file.ts'
+import { openForeignReader } from '../../integrations/transfer/foreign/foreign-reader.ts'
 import { openParquetDataFile } from '../../integrations/transfer/foreign/parquet-data-file.ts'
 import { AWKWARD, damaged, MAX_ROWS, measured, pick, type Random, type Reading } from './damage.ts'
+import { foreignColumns, foreignLayout, found } from './foreign-tables.ts'
 import { duckdbFiles, rangesOf } from './parquet-files.ts'
 import { decodeThrift, encodeThrift, type ThriftNode, type ThriftValue, thriftOf } from './thrift-compact.ts'
 
@@ -147,6 +150,33 @@ function disturb(node: ThriftNode, random: Random): void {
   if (inner.length > 0) disturb(pick(inner, random), random)
 }
 
+/** What the columns of the sound files are in a table: wider types, so that values are converted. */
+const TABLE_TYPES: Readonly<Record<string, string>> = {
+  ti: 'int',
+  si: 'bigint',
+  n: 'decimal(12,2)',
+  d: 'decimal(38,4)',
+  d9: 'string',
+}
+
+/** As a table of Hive that has each column, with the type that the file says or a wider one. */
+async function readAsTable(bytes: Uint8Array, read: ReadRange): Promise<void> {
+  const { columns } = await openParquetDataFile(read, bytes.length, () => '')
+  const table = columns.flatMap(({ name, shape }) => {
+    const wider = TABLE_TYPES[name]
+    const [column] = wider === undefined ? [] : foreignColumns([`${name} ${wider}`])
+    if (shape === null) return []
+    return [column ?? { name, sourceType: '', type: shape.kind === 'value' ? shape.type : null, shape }]
+  })
+  const reader = openForeignReader(await found({ ...foreignLayout([]), columns: table }, { x: bytes }), null)
+  let rows = 0
+  for await (const { batch, release } of reader.rows(new AbortController().signal)) {
+    rows += batch.numRows
+    release()
+    if (rows >= MAX_ROWS) break
+  }
+}
+
 /** Reads every value of a file as either engine means it. Throws what is no `ConnectorError`: that is a finding. */
 export const readHostileParquet = (bytes: Uint8Array): Promise<Reading> => measured((holds) => readParquet(bytes, holds))
 
@@ -159,6 +189,7 @@ export async function readParquet(bytes: Uint8Array, holds: () => void = () => {
     return bytes.slice(start, end)
   }
   await inspectParquet(rangesOf(bytes), bytes.length)
+  await readAsTable(bytes, read)
   for (const owner of ['hive', 'spark'] as const) {
     const file = await openParquetDataFile(read, bytes.length, () => '')
     let rows = 0

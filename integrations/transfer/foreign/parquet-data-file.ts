@@ -133,7 +133,7 @@ function plainChunkOf(column: PlainColumn): ParquetChunk | null {
 
 function chunkOf(metadata: FileMetaData, group: number, name: string) {
   const found = metadata.row_groups[group]
-  const meta = found?.columns.find((column) => column.meta_data?.path_in_schema[0] === name)?.meta_data
+  const meta = found?.columns.find((column) => column.meta_data?.path_in_schema?.[0] === name)?.meta_data
   return { rows: Number(found?.num_rows ?? 0), meta }
 }
 

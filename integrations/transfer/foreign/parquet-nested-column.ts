@@ -26,7 +26,7 @@ export type OpenedNested = { readonly piecewise: boolean; readonly read: ReadNes
 export async function openNested(file: NestedFile, column: NestedColumn): Promise<OpenedNested> {
   const name = column.node.element.name
   const own = (file.metadata.row_groups[column.group]?.columns ?? []).filter(
-    ({ meta_data }) => meta_data?.path_in_schema[0] === name,
+    ({ meta_data }) => meta_data?.path_in_schema?.[0] === name,
   )
   const parts: Part[] = []
   for (const chunk of own) parts.push(...(await partsOf(file, column, chunk)))

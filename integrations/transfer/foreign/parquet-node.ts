@@ -143,9 +143,9 @@ function leafType(element: SchemaElement): LogicalType | null {
     case 'decimal':
       return decimalType(meaning)
     case 'timestamp':
-      return { kind: 'timestamp', utc: meaning.utc }
+      return meaning.digits === undefined ? null : { kind: 'timestamp', utc: meaning.utc }
     case 'integer':
-      return integerType(meaning)
+      return integerType(meaning, element)
     case 'plain':
       return PLAIN[element.type ?? ''] ?? null
     case 'uuid':
@@ -174,7 +174,9 @@ function decimalType({ precision, scale }: Extract<Meaning, { kind: 'decimal' }>
   return sound ? { kind: 'decimal', precision, scale } : null
 }
 
-function integerType({ bits, signed }: Extract<Meaning, { kind: 'integer' }>): LogicalType {
+/** 8, 16 and 32 bits are kept as INT32, 64 as INT64. */
+function integerType({ bits, signed }: Extract<Meaning, { kind: 'integer' }>, { type }: SchemaElement): LogicalType | null {
+  if (!(type === 'INT64' ? bits === 64 : [8, 16, 32].includes(bits))) return null
   const needed = signed ? bits : bits + 1
   if (needed <= 16) return { kind: 'int16' }
   if (needed <= 32) return { kind: 'int32' }
