@@ -155,7 +155,6 @@ const TABLE_TYPES: Readonly<Record<string, string>> = {
   ti: 'int',
   si: 'bigint',
   n: 'decimal(12,2)',
-  d: 'decimal(38,4)',
   d9: 'string',
 }
 
