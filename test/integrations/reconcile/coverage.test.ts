@@ -8,13 +8,14 @@ import { EMPTY_STATE } from '../../../integrations/land/log/fold.ts'
 import { Coverage } from '../../../integrations/reconcile/coverage.ts'
 
 const signal = new AbortController().signal
-const [BEHIND, CUT] = ['0001-0000000000000001-00000000', '0001-0000000000000002-00000000'] as readonly Position[]
+const BEHIND = '0001-0000000000000001-00000000' as Position
+const CUT = '0001-0000000000000002-00000000' as Position
 
 /** Nobody follows it; reading its log fails. */
 function idleSource(code: ErrorCode): Source {
   const source: Partial<Source> = {
     health: async () => ({ active: false }) as Awaited<ReturnType<Source['health']>>,
-    describe: async () => ({ tables: [], at: CUT as Position }),
+    describe: async () => ({ tables: [], at: CUT }),
     // biome-ignore lint/correctness/useYield: it fails before the first set.
     follow: async function* () {
       throw new ConnectorError(code, 'the log')
@@ -38,9 +39,9 @@ function through(code: ErrorCode): Promise<unknown> {
       ...{ store: openMemoryStore(environment), lake: { prefix: 'raw', integration: 'loans' }, source, environment },
       ...{ openSource: async () => source, patienceMs: 60_000, onWait: () => undefined },
     },
-    { state: { ...EMPTY_STATE, position: BEHIND as Position }, live: 0, minWriter: 1, claim: null },
+    { state: { ...EMPTY_STATE, position: BEHIND }, live: 0, minWriter: 1, claim: null },
   )
-  return coverage.through(CUT as Position, signal)
+  return coverage.through(CUT, signal)
 }
 
 test('a log that the catalogue of today does not explain holds a change: the run that is missing is named, not the catalogue', async () => {
