@@ -40,9 +40,9 @@ export type SourceColumn = {
   readonly comment?: string
   /**
    * What rows written before the column existed hold: `text` in the canonical rendering, or null. Absent when the
-   * column has been there since the table was created.
+   * column has been there since the table was created. `unfit`: they hold a value for which each of them is to be rejected.
    */
-  readonly initial?: { readonly text: string | null }
+  readonly initial?: { readonly text: string | null; readonly unfit?: true }
   /** Its values show names that the source can change without an event, in every row at once: labels of an enum, attributes of a composite. */
   readonly showsNames?: true
   /** Present when the integration renames or masks the column: `name` and `type` are then what it made of them. */

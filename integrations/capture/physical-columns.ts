@@ -96,8 +96,10 @@ export function evolve(previous: TableSchema | null, source: SourceTable, positi
   const dated = previous.columns.some(({ initial }, index) => initial !== undefined && initial !== columns[index]?.initial)
   if (differences.length === 0 && !dated) return { schema: previous, differences, resync: false }
   const schema = tableSchema(source, { version: previous.version + 1, since: position }, columns, key)
+  // Nobody can put aside what a constant says of rows that lie in files: a new copy does.
+  const unfit = [...byId.values()].some(({ initial }) => initial?.unfit === true)
   const readmitted = columns.some(({ id, dropped }) => !dropped && withheld.has(id))
-  return { schema, differences, resync: recreated || keyChanged || replaced.length > 0 || readmitted }
+  return { schema, differences, resync: recreated || keyChanged || replaced.length > 0 || readmitted || unfit }
 }
 
 /**

@@ -14,9 +14,13 @@ import { absorb } from './row-policy.ts'
 /**
  * `missing`: `attmissingval::text`, read under `DECODE_SETTINGS`; null when the column has none (older rows are NULL).
  * The text is the canonical rendering of the value as the column carries it. A value that the type cannot hold becomes
- * NULL under the policies `null` and `reject`, and throws `BAD_VALUE` under `error`.
+ * NULL under the policy `null`, is `unfit` under `reject`, and throws `BAD_VALUE` under `error`.
  */
-export function initialValue(table: TableName, plan: ColumnPlan, missing: string | null): { readonly text: string | null } {
+export function initialValue(
+  table: TableName,
+  plan: ColumnPlan,
+  missing: string | null,
+): NonNullable<ColumnPlan['column']['initial']> {
   if (missing === null) return { text: null }
   const [item] = parseArrayLiteral(missing, plan.type.delimiter).items
   if (typeof item !== 'string') return { text: null }
@@ -26,8 +30,7 @@ export function initialValue(table: TableName, plan: ColumnPlan, missing: string
   const bytes = bytesOf(Buffer.from(item, 'utf8'))
   const code = decodeText(plan.codec, column, 0, bytes, 0, bytes.buffer.length)
   if (code !== 0) {
-    absorb({ table, key: [] }, plan, column, 0, code)
-    return { text: null }
+    return absorb({ table, key: [] }, plan, column, 0, code) ? { text: null } : { text: null, unfit: true }
   }
   return { text: canonicalText(type, column.detach(1, []), 0) }
 }

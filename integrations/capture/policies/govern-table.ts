@@ -148,7 +148,9 @@ function governColumn(column: SourceColumn, { mask, rename }: Effective['policy'
   if (mask === undefined && (rename === undefined || rename === column.name)) return column
   const { initial } = column
   const shown =
-    initial === undefined || mask === undefined ? initial : { text: initial.text === null ? null : maskText(mask, initial.text) }
+    initial === undefined || mask === undefined
+      ? initial
+      : { ...initial, text: initial.text === null ? null : maskText(mask, initial.text) }
   return {
     ...column,
     name: rename ?? column.name,

@@ -185,6 +185,22 @@ test('reject keeps a row aside with its reason, leaves no older version of it, a
   expect(JSON.parse((await at.run('status', '--json')).stdout)).toMatchObject([{ rejects: 5 }])
 })
 
+test('under reject a column added with a default that does not fit takes a new copy: older rows are put aside, not shown with NULL', async () => {
+  await using at = await openJob({ more: 'on_bad_value: reject\n' })
+  const { db } = at
+  await db.query(`create table public.term (id int8 primary key, name text); insert into public.term values (1, 'a'), (2, 'b')`)
+  await at.catchUp()
+  await db.query(`alter table public.term add column until date default 'infinity'`)
+  await db.query(
+    `insert into public.term values (3, 'c', '2030-01-01'); update public.term set until = '2031-01-01' where id = 2`,
+  )
+  await at.catchUp()
+  const shown = await at.run('query', 'select id, until from job.term order by id', '--format', 'csv')
+  expect(shown.stdout).toBe('id,until\n2,2031-01-01\n3,2030-01-01\n')
+  expect(rejectLines(at).map(({ column, row }) => [column, row.id])).toEqual([['until', '1']])
+  expect((await at.run('reconcile')).code).toBe(0)
+})
+
 test('a column that becomes text by policy is read anew, so that older rows keep their value', async () => {
   await using at = await openJob()
   const { db } = at

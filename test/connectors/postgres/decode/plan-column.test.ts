@@ -230,5 +230,8 @@ test('an awkward constant default follows the policy of its column', async () =>
   if (plan === undefined) throw new Error('no plan')
   expect(() => initialValue(strict.table.table, plan, '{infinity}')).toThrow(/on_bad_value/)
   expect(initialValue(strict.table.table, { ...plan, onBadValue: 'null' }, '{infinity}')).toEqual({ text: null })
-  expect(initialValue(strict.table.table, { ...plan, onBadValue: 'reject' }, '{infinity}')).toEqual({ text: null })
+  expect(initialValue(strict.table.table, { ...plan, onBadValue: 'reject' }, '{infinity}')).toEqual({
+    text: null,
+    unfit: true,
+  })
 })
