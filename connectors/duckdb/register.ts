@@ -78,8 +78,9 @@ async function changeAll(
       const planned = planTable(request, table, before, isAnew(request, before))
       // First, because a view over a missing file cannot even be made, and its error would name no commit.
       if (database !== null && planned.newFiles.length > 0) await proveRows(database, table, planned.newFiles)
+      const statements = [...planned.statements, ...planned.ledger]
       try {
-        await run([...planned.statements, ...planned.ledger])
+        if (statements.length > 0) await run(statements)
       } catch (error) {
         signal.throwIfAborted()
         throw statementError(`the views of ${table.table}`, error)

@@ -79,44 +79,61 @@ export async function registerCommit(options: RegisterCommitOptions, signal: Abo
 }
 
 async function registerOnce(options: RegisterCommitOptions, signal: AbortSignal): Promise<Registration> {
-  const { integration, schema, state, store, warehouse, dryRun, repair = false, remembered } = options
+  const { integration, schema, state, warehouse, dryRun, repair = false, remembered } = options
   const shown = await warehouse.registered(integration, schema, signal)
-  const before = shown?.commit ?? null
-  const unchanged: Registration = {
-    statements: [],
-    filesAdded: 0,
-    filesRemoved: 0,
-    commit: before,
-    before,
-    upToDate: true,
-    relations: shown?.relations ?? [],
-    refused: [],
-  }
-  const isNewer = before === null || state.number > before
-  if (!isNewer && state.number !== before) return unchanged
-  const asked = registrationOf(state, { integration, schema, dialect: warehouse.dialect, store, dryRun })
-  if (asked === null) return unchanged
-  const refusals = refusalsOf(asked.tables, warehouse)
-  if (remembered !== undefined) recall(remembered, refusals, asked.tables, shown)
-  const kept = () => keptRelations(new Set(refusals.keys()), shown, asked.tables)
-  const told = () => refusedTables(refusals, kept())
-  const mends = repair && !isNewer
+  const unchanged = unchangedSince(shown)
+  const turn = turnOf(options, shown)
+  if (turn === null) return unchanged
+  const { asked, refusals, behind } = turn
+  if (behind?.length === 0) return { ...unchanged, refused: toldOf(turn) }
   const tables = asked.tables.filter(({ table }) => !refusals.has(table))
-  const behind = isNewer || mends || shown === null ? [] : behindTables(tables, shown)
-  if (!isNewer && !mends && behind.length === 0) return { ...unchanged, refused: told() }
-  const request = { ...asked, tables, kept: [...kept().values()] }
+  const request = { ...asked, tables, kept: [...keptOf(turn).values()] }
   const ready = await showable(request, { ...options, shown, repair, refusals }, signal)
-  const nothing = ready.tables.length === 0 && before === null
-  const nothingNew = !isNewer && !mends && behind.every((table) => refusals.has(table))
-  if (nothing || nothingNew) return { ...unchanged, refused: told() }
+  const nothing = ready.tables.length === 0 && shown === null
+  if (nothing || behind?.every((table) => refusals.has(table))) return { ...unchanged, refused: toldOf(turn) }
   const { refused, ...outcome } = await warehouse.register({ ...ready, repair }, signal)
   const said = new Map([...(refused ?? [])].map(([table, error]) => [table, engineRefusal(integration, table, error)] as const))
   if (remembered !== undefined) remember(remembered, said, ready.tables, shown)
   for (const [table, error] of said) refusals.set(table, error)
   const made = ready.tables.filter(({ table }) => !refusals.has(table)).map(({ relation }) => relation)
-  const relations = [...made, ...kept().values()].toSorted()
-  return { ...outcome, before, commit: dryRun ? before : state.number, upToDate: false, relations, refused: told() }
+  const relations = [...made, ...keptOf(turn).values()].toSorted()
+  const { before } = unchanged
+  return { ...outcome, before, commit: dryRun ? before : state.number, upToDate: false, relations, refused: toldOf(turn) }
 }
+
+function unchangedSince(shown: Registered | null): Registration {
+  const before = shown?.commit ?? null
+  const nothing = { statements: [], filesAdded: 0, filesRemoved: 0, refused: [] }
+  return { ...nothing, commit: before, before, upToDate: true, relations: shown?.relations ?? [] }
+}
+
+/** What a registration has to do. */
+type Turn = {
+  readonly shown: Registered | null
+  readonly asked: RegisterRequest
+  /** Known before the warehouse is asked, and what is added while it works. */
+  readonly refusals: Refusals
+  /** Tables that alone are to be brought forward; null: whatever differs. */
+  readonly behind: readonly TableName[] | null
+}
+
+/** Null: there is nothing to show, or only older things. */
+function turnOf(options: RegisterCommitOptions, shown: Registered | null): Turn | null {
+  const { integration, schema, state, store, warehouse, dryRun, repair = false, remembered } = options
+  if (shown !== null && shown.commit > state.number) return null
+  const asked = registrationOf(state, { integration, schema, dialect: warehouse.dialect, store, dryRun })
+  if (asked === null) return null
+  const refusals = refusalsOf(asked.tables, warehouse)
+  if (remembered !== undefined) recall(remembered, refusals, asked.tables, shown)
+  const isWhole = shown === null || shown.commit < state.number || repair
+  const tables = asked.tables.filter(({ table }) => !refusals.has(table))
+  return { shown, asked, refusals, behind: isWhole ? null : behindTables(tables, shown) }
+}
+
+const keptOf = ({ shown, asked, refusals }: Turn): ReadonlyMap<TableName, string> =>
+  keptRelations(new Set(refusals.keys()), shown, asked.tables)
+
+const toldOf = (turn: Turn): readonly RefusedTable[] => refusedTables(turn.refusals, keptOf(turn))
 
 type Showing = RegisterCommitOptions & {
   readonly shown: Registered | null
