@@ -13,11 +13,11 @@ import { dateText, decimalText, timestampText } from '../../integrations/types/c
 import { type CellValue, type TestColumn, testBatch } from '../support/arrow-columns.ts'
 import { columnsOf, digits } from '../support/every-type.ts'
 import { HIVE_POM } from '../support/services/hive-server.ts'
+import { HIVE3_POM } from '../support/services/hive3-pom.ts'
 import { mavenJars } from '../support/services/maven.ts'
 
 const run = promisify(execFile)
 const SCRIPT = fileURLToPath(new URL('./parquet/hive3.groovy', import.meta.url))
-const HIVE3_POM = fileURLToPath(new URL('./hive/hive3.xml', import.meta.url))
 const MICROS_1582_10_15 = -12_219_292_800_000_000n
 
 let directory: string

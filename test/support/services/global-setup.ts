@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pythonEnvironment } from '../python.ts'
 import { derbyTemplate } from './hive-metastore.ts'
 import { HIVE_POM } from './hive-server.ts'
+import { HIVE3_POM } from './hive3-pom.ts'
 import { mavenJars } from './maven.ts'
 import { S3A_POM } from './spark-thrift.ts'
 
@@ -24,5 +25,6 @@ export async function setup(): Promise<void> {
   await pythonEnvironment()
   // Here and one after the other: Maven's own directory is not made for two at once.
   await mavenJars(S3A_POM)
+  await mavenJars(HIVE3_POM)
   await derbyTemplate(await mavenJars(HIVE_POM))
 }
