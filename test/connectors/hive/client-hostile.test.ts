@@ -31,7 +31,7 @@ const script = scripted(
 const start = (options: Partial<FakeHiveOptions> = {}) => startFakeHive({ script, ...options })
 
 function clientOf(server: { readonly port: number }, options: Readonly<Record<string, unknown>> = {}): HiveClient {
-  const given = { host: '127.0.0.1', port: server.port, connect_timeout_ms: 1_500, call_timeout_ms: 1_500, ...options }
+  const given = { host: '127.0.0.1', port: server.port, connect_timeout_ms: 30_000, call_timeout_ms: 30_000, ...options }
   return openHiveClient(hiveClientOptions.parse(given), hiveEnvironment)
 }
 
@@ -118,19 +118,19 @@ describe.each(WAYS)('a server, %s,', (way, serverOptions, clientOptions, frame) 
       return
     }
     const error = await failureOf(read(client, 'rows'))
-    // A length that never comes is waited for.
-    expect(`${error.code} ${error.message}`).toMatch(/^(?:CONNECTION|TIMEOUT) .*(?:again|hangs)/)
-    expect(performance.now() - asked).toBeLessThan(5_000)
+    expect(`${error.code} ${error.message}`).toMatch(/^CONNECTION .*again/)
+    expect(performance.now() - asked).toBeLessThan(10_000)
     expect(await read(client, 'rows')).toHaveLength(2)
     expect(server.state.opened.length).toBeGreaterThan(1)
   })
 
   test('that drips its answer is given up at the deadline', async () => {
     await using server = await start(serverOptions)
-    await using client = clientOf(server, { ...clientOptions, call_timeout_ms: 200 })
+    await using client = clientOf(server, { ...clientOptions, call_timeout_ms: 500 })
     server.arm({ call: 'FetchResults', kind: 'drip', ms: 20 })
     await expect(read(client, 'rows')).rejects.toMatchObject({ code: 'TIMEOUT' })
-    expect(await read(client, 'rows')).toHaveLength(2)
+    await using patient = clientOf(server, clientOptions)
+    expect(await read(patient, 'rows')).toHaveLength(2)
   })
 
   test('whose side of the protocol fails says why, and is tried again', async () => {
