@@ -5,7 +5,7 @@ import { ConnectorError } from '../../errors.ts'
 import type { LogicalType } from '../../logical-type.ts'
 import type { ObjectStore, RegisteredFile } from '../../ports.ts'
 import type { SnowflakeClient } from '../client.ts'
-import { type FoundObject, fileName, manifestOf, objectOf } from './unload-manifest.ts'
+import { type FoundObject, fileName, type ManifestEntry, manifestOf, objectOf } from './unload-manifest.ts'
 import { quoted, type UnloadColumn, type UnloadPlan, unloadPlan, wantedColumns } from './unload-plan.ts'
 import type { UnloadPolicies } from './unload-policy.ts'
 import { copySql, describeSql, type UnloadRows, unloadSelect } from './unload-sql.ts'
@@ -22,6 +22,7 @@ export type UnloadPlace = {
 export type UnloadedFile = FoundObject & { readonly rows: number }
 
 const MAX_FILE_BYTES = 256 * 1024 ** 2
+const FOOTERS_AT_ONCE = 8
 /** Snowflake's directory of NULL. */
 const NULL_PARTITION = '_NULL_/'
 
@@ -62,17 +63,18 @@ export async function unloadFiles(
   const manifest = manifestOf(await client.run(sql, { signal, repeatable: true }))
   const objects: FoundObject[] = []
   for await (const { key, size } of store.list(prefix, { signal })) objects.push({ key, size })
-  const files: UnloadedFile[] = []
-  for (const entry of manifest) {
+  const proven = async (entry: ManifestEntry): Promise<UnloadedFile> => {
     const object = objectOf(entry, prefix, objects)
     const found = await footerRows(store, object, signal)
-    if (found !== entry.rows) {
-      throw new ConnectorError(
-        'PROOF',
-        `Unloaded file "${fileName(object.key)}" holds ${found} rows, Snowflake wrote ${entry.rows}. Run it again; if it stays so, the file was changed in between`,
-      )
-    }
-    files.push({ ...object, rows: entry.rows })
+    if (found === entry.rows) return { ...object, rows: entry.rows }
+    throw new ConnectorError(
+      'PROOF',
+      `Unloaded file "${fileName(object.key)}" holds ${found} rows, Snowflake wrote ${entry.rows}. Run it again; if it stays so, the file was changed in between`,
+    )
+  }
+  const files: UnloadedFile[] = []
+  for (let at = 0; at < manifest.length; at += FOOTERS_AT_ONCE) {
+    files.push(...(await Promise.all(manifest.slice(at, at + FOOTERS_AT_ONCE).map(proven))))
   }
   return partitionBy === undefined
     ? files
