@@ -61,7 +61,7 @@ export type Registration = Omit<RegisterOutcome, 'refused'> & {
 }
 
 /** Another registration of the integration that was quicker may have done all of it: the warehouse is asked again. */
-const ATTEMPTS = 3
+const ATTEMPTS = 5
 
 /**
  * Calls the warehouse only when the state is newer than what it shows, or for a repair of just that commit, or to
