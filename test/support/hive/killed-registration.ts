@@ -36,6 +36,8 @@ export type KilledOptions = {
   readonly start: (options: { readonly s3: ServerS3 }) => Promise<AsyncDisposable & { readonly port: number }>
   /** Every so many moments one kill. Default: each. */
   readonly stride?: number
+  /** The first of them, counted from 0, which is the default. */
+  readonly first?: number
   readonly tell?: (line: string) => void
 }
 
@@ -73,9 +75,9 @@ type Shown = ReadonlyMap<string, string>
 
 const signal = new AbortController().signal
 
-/** Kills at moments 0, `stride`, 2 `stride` …; throws when anything is not as it was or as it is to be. */
+/** Kills at moments `first`, `first` + `stride` …; throws when anything is not as it was or as it is to be. */
 export async function killRegistrations(options: KilledOptions): Promise<KilledOutcome> {
-  const { dialect, start, stride = 1, tell = () => {} } = options
+  const { dialect, start, stride = 1, first = 0, tell = () => {} } = options
   await using stack = new AsyncDisposableStack()
   const root = stack.use(scratch())
   const endpoint = stack.use(await startS3Endpoint({ ...KEYS, directory: root.path('endpoint'), buckets: ['lake'] }))
@@ -178,7 +180,7 @@ schema_changes: {drop_table: apply}
   tell(`${dialect}: ${steps.length} moments`)
 
   let [kills, answers] = [0, 0]
-  for (let at = 0; at < steps.length; at += stride) {
+  for (let at = first; at < steps.length; at += stride) {
     const begun = performance.now()
     const schema = `k${at}`
     const { projected } = await prepared(schema)
