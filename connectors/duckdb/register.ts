@@ -83,7 +83,7 @@ async function changeAll(
         if (statements.length > 0) await run(statements)
       } catch (error) {
         signal.throwIfAborted()
-        throw statementError(`the views of ${table.table}`, error)
+        throw statementError(`the views of ${table.table}${catalogWords(error)}`, error)
       }
       return planned
     })
@@ -95,6 +95,12 @@ async function changeAll(
     filesRemoved: changes.reduce((sum, { filesRemoved }) => sum + filesRemoved, 0),
     ...(refused.size === 0 ? {} : { refused }),
   }
+}
+
+/** What the catalogue says names objects, never values; other errors stay in the cause. */
+function catalogWords(error: unknown): string {
+  const said = /^Catalog Error: ([^\n]+)/.exec(error instanceof Error ? error.message : '')?.[1]
+  return said === undefined ? '' : ` (${said}; drop it, or register in another schema)`
 }
 
 /** Relations that stay as they are, and the commit that they show. */

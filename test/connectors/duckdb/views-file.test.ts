@@ -227,6 +227,29 @@ describe('the views file of a DuckDB warehouse', () => {
     expect([...(refused ?? [])]).toEqual([['public.loan', expect.objectContaining(error)]])
   })
 
+  test('a table of somebody else under the name of one relation keeps no other back, and none of its own in halves', async () => {
+    const loans = await loan(ids(1))
+    const cards = await loan(ids(2), { relation: 'card', table: 'public.card' as TableName })
+    await warehouse.register(request(1, [cards]), signal)
+    {
+      await using database = await openDatabase(path, { ...READ, access: 'write' })
+      await database.run('create table raw.loan_changes as select 1 as one')
+    }
+    const both = request(2, [loans, { ...cards, base: [...cards.base, ...loans.base] }])
+    const { refused } = await warehouse.register(both, signal)
+    const message = expect.stringContaining('loan_changes') as string
+    expect([...(refused ?? [])]).toEqual([['public.loan', expect.objectContaining({ code: 'STATEMENT', message })]])
+    expect(await queryRows(warehouse, 'select id from raw.card')).toEqual(['1', '2'])
+    expect(await warehouse.registered('loans', 'raw', signal)).toEqual({ commit: 2, relations: ['card'] })
+    await expect(queryRows(warehouse, 'select * from raw.loan')).rejects.toMatchObject({ code: 'STATEMENT' })
+    {
+      await using database = await openDatabase(path, { ...READ, access: 'write' })
+      await database.run('drop table raw.loan_changes')
+    }
+    await warehouse.register({ ...both, repair: false }, signal)
+    expect(await queryRows(warehouse, 'select id from raw.loan')).toEqual(['1'])
+  })
+
   test('only what changed is made anew', async () => {
     const loans = await loan(ids(1))
     const cards = await loan(ids(2), { relation: 'card', table: 'public.card' as TableName })
