@@ -227,6 +227,7 @@ test('each engine has the statistics that were asked for; what someone did to th
     expect(await asked(`describe formatted ${table} partition (portage_directory='${base}')`, name)).toMatch(rows)
     await asked(`alter table ${table} set tblproperties ('external.table.purge'='true', 'discover.partitions'='TRUE')`, name)
     await asked(`alter table ${table} set location 's3a://lake/elsewhere'`, name)
+    await asked(`alter table ${table} partition (portage_directory='${base}') set location 's3a://lake/moved'`, name)
   }
   await asked(`alter table ${table} set fileformat orc`, 'counted_hive')
   const told = (await command('plan', 'typed', '--json')).stdout
@@ -240,8 +241,16 @@ test('each engine has the statistics that were asked for; what someone did to th
   ]) {
     expect(told).toContain(`${name} ${table} ${what}`)
   }
+  const moved = /(counted_\w+) \S+ has its partition \\"base-[0-9a-f-]+\\" at \\"s3:\/\/lake\/moved\\"/g
+  expect([...told.matchAll(moved)].map(([, name]) => name)).toEqual(['counted_hive', 'counted_spark'])
+  // Spark changes no format in place.
+  await asked(`drop table ${table}`, 'counted_spark')
+  const strange = `create external table ${table} (id bigint) partitioned by (portage_directory string) stored as orc location 's3a://lake/strange'`
+  await asked(strange, 'counted_spark')
+  const spark = `counted_spark ${table} is orc, registered as parquet`
+  expect((await command('plan', 'typed', '--json')).stdout).toContain(spark)
   expect(await command('register', 'typed', '--repair')).toMatchObject({ code: 0, stderr: '' })
-  expect((await command('plan', 'typed', '--json')).stdout).not.toContain(`${table} `)
+  expect((await command('plan', 'typed', '--deep', '--json')).stdout).not.toContain('portage_files__')
   expect(await command('reconcile', 'typed')).toMatchObject({ code: 0 })
 })
 
