@@ -3,6 +3,7 @@
  * one by one (tests, formatting, small tables); the data path moves buffers.
  */
 import { type Data, DataType, makeData, type Vector } from 'apache-arrow'
+import { civilOfDay, dayOfCivil } from './calendar.ts'
 import { arrowType, type LogicalType } from './logical-type.ts'
 
 /**
@@ -158,14 +159,21 @@ export function parseCanonical(text: string, type: LogicalType): Exclude<Value, 
     case 'binary':
       return new Uint8Array(Buffer.from(text.replace(/^\\x/, ''), 'hex'))
     case 'date':
-      return Date.parse(`${text}T00:00:00Z`) / 86_400_000
+      return parseDay(text)
     case 'timestamp': {
-      const [seconds = '', fraction = ''] = text.replace(' ', 'T').split('.')
-      return BigInt(Date.parse(`${seconds}Z`)) * 1000n + BigInt(fraction.padEnd(6, '0'))
+      const [day = '', clock = ''] = text.split(/[ T]/)
+      const [hours = 0, minutes = 0, seconds = 0] = clock.slice(0, 8).split(':').map(Number)
+      const fraction = BigInt(clock.slice(9).padEnd(6, '0'))
+      return BigInt(parseDay(day)) * DAY_US + BigInt((hours * 60 + minutes) * 60 + seconds) * 1_000_000n + fraction
     }
     default:
       return type satisfies never
   }
+}
+
+function parseDay(text: string): number {
+  const [day = '', month = '', year = ''] = text.split('-').toReversed()
+  return dayOfCivil(Number(year) * (text.startsWith('-') ? -1 : 1), Number(month), Number(day))
 }
 
 export function decimalText(unscaled: bigint, scale: number): string {
@@ -174,24 +182,23 @@ export function decimalText(unscaled: bigint, scale: number): string {
   return scale === 0 ? sign + digits : `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
 }
 
+/** `YYYY-MM-DD`; years beyond four digits as they are, without ISO's sign, years before 1 with a minus: `0000` is 1 BC. */
 export function dateText(days: number): string {
-  return isoDay(days * 86_400_000)
+  const { year, month, day } = civilOfDay(days)
+  return `${year < 0 ? '-' : ''}${digits(Math.abs(year), 4)}-${digits(month, 2)}-${digits(day, 2)}`
 }
 
 /** `YYYY-MM-DD HH:MM:SS.ffffff` of microseconds since 1970. */
 export function timestampText(micros: bigint): string {
-  const millis = micros / 1000n - (micros % 1000n < 0n ? 1n : 0n)
-  const rest = micros - millis * 1000n
-  const time = new Date(Number(millis)).toISOString()
-  const clock = time.slice(time.indexOf('T') + 1, -1)
-  return `${isoDay(Number(millis))} ${clock}${String(rest).padStart(3, '0')}`
+  const ofDay = Number(((micros % DAY_US) + DAY_US) % DAY_US)
+  const seconds = Math.floor(ofDay / 1_000_000)
+  const clock = `${digits(Math.floor(seconds / 3600), 2)}:${digits(Math.floor(seconds / 60) % 60, 2)}:${digits(seconds % 60, 2)}`
+  return `${dateText(Number((micros - BigInt(ofDay)) / DAY_US))} ${clock}.${digits(ofDay % 1_000_000, 6)}`
 }
 
-/** Years beyond four digits as they are, without ISO's sign. */
-function isoDay(millis: number): string {
-  const iso = new Date(millis).toISOString()
-  return iso.slice(0, iso.indexOf('T')).replace(/^\+0*/, '')
-}
+const DAY_US = 86_400_000_000n
+
+const digits = (value: number, count: number): string => String(value).padStart(count, '0')
 
 const encoder = new TextEncoder()
 

@@ -2,7 +2,8 @@
  * Rows as the canonical text that every engine renders alike (lake format, Reconcile): fields joined by U+001F; `\` is `\\`,
  * U+001F is `\u`, NULL is `\N`. Written into one buffer, without strings for the common values: millions of rows pass here.
  */
-import { dateText, decimalText, timestampText } from '../types/canonical-text.ts'
+import { decimalText } from '../../connectors/column-values.ts'
+import { dateText, timestampText } from '../types/canonical-text.ts'
 import { type DigestInput, PADDING_BYTES } from './md5.ts'
 
 const SEPARATOR = 0x1f

@@ -1,29 +1,12 @@
 /**
- * Canonical text of single values, as statistics in the commit log and `reconcile` write them: integers plain, decimals with
- * exactly their scale, booleans `t`/`f`, dates `YYYY-MM-DD`, timestamps `YYYY-MM-DD HH:MM:SS.ffffff`, bytes lower-case hex.
+ * Canonical text of dates, times and bytes, as statistics in the commit log and `reconcile` write them: dates `YYYY-MM-DD`,
+ * timestamps `YYYY-MM-DD HH:MM:SS.ffffff`, bytes lower-case hex.
  */
-
-/** `scale` digits behind the point, always. */
-export function decimalText(unscaled: bigint, scale: number): string {
-  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0')
-  const sign = unscaled < 0n ? '-' : ''
-  return scale === 0 ? sign + digits : `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
-}
+import { civilOfDay } from '../../connectors/calendar.ts'
 
 /** Proleptic Gregorian; years before 1 as ISO-8601 counts them (`0000` is 1 BC), years beyond 9999 with a sign. */
 export function dateText(days: number): string {
-  // Eras of 400 years, counted from 1 March of the year 0.
-  const shifted = days + 719_468
-  const era = Math.floor(shifted / 146_097)
-  const dayOfEra = shifted - era * 146_097
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  )
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const monthFromMarch = Math.floor((5 * dayOfYear + 2) / 153)
-  const day = dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1
-  const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+  const { year, month, day } = civilOfDay(days)
   const digits = String(Math.abs(year)).padStart(4, '0')
   const sign = year < 0 ? '-' : year > 9999 ? '+' : ''
   return `${sign}${digits}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`

@@ -1,5 +1,6 @@
 /** Dates, times and intervals in Postgres's own spelling (`DateStyle` ISO, `TimeZone` UTC, `IntervalStyle` iso_8601). */
-import { civilOfDay, DAY_US, POSTGRES_EPOCH_DAYS, pad } from './calendar.ts'
+import { civilOfDay } from '../../calendar.ts'
+import { DAY_US, POSTGRES_EPOCH_DAYS, pad } from './calendar.ts'
 
 const DATE_INFINITY = 0x7fff_ffff
 const DATE_MINUS_INFINITY = -0x8000_0000

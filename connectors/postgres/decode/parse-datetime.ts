@@ -1,6 +1,7 @@
 /** Dates and timestamps from Postgres's text (`DateStyle` ISO), byte by byte. */
+
+import { dayOfCivil } from '../../calendar.ts'
 import { BAD } from './bad-value.ts'
-import { dayOfCivil } from './calendar.ts'
 
 /** Result of the last successful parse: days since 1970 and, for a timestamp, microseconds to add, UTC. */
 export const PARSED = { days: 0, micros: 0 }

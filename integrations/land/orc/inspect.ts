@@ -1,6 +1,7 @@
 /** What is in an ORC file, ours or anyone's: schema, stripes, statistics, encodings, metadata, rows. */
 import { type Data, DataType } from 'apache-arrow'
-import { bytesText, dateText, decimalText, timestampText } from '../../types/canonical-text.ts'
+import { decimalText } from '../../../connectors/column-values.ts'
+import { bytesText, dateText, timestampText } from '../../types/canonical-text.ts'
 import type { InspectedChunk, InspectedRowGroup, Json, ParquetInspection } from '../parquet/inspect.ts'
 import type { FileTail, ReadRange } from './file-tail.ts'
 import { type ColumnStatistics, CompressionKind, EncodingKind, StreamKind, TypeKind } from './messages.ts'

@@ -4,7 +4,8 @@
  * bounds instead of values, and — Java's rule — NaN stays out of minimum and maximum but makes the sum NaN, which tells
  * readers not to skip.
  */
-import { bytesText, dateText, decimalText, timestampText } from '../../types/canonical-text.ts'
+import { decimalText } from '../../../connectors/column-values.ts'
+import { bytesText, dateText, timestampText } from '../../types/canonical-text.ts'
 import type { ColumnSummary } from '../file-writer.ts'
 import type { ColumnStatistics } from './messages.ts'
 

@@ -1,6 +1,7 @@
 /** Types and values of any Parquet file, for people: names of the logical type table where they fit, JSON without loss. */
 import type { SchemaElement, SchemaTree } from 'hyparquet'
-import { bytesText, dateText, decimalText, type FractionDigits, timestampText, timeText } from '../../types/canonical-text.ts'
+import { decimalText } from '../../../connectors/column-values.ts'
+import { bytesText, dateText, type FractionDigits, timestampText, timeText } from '../../types/canonical-text.ts'
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json }
 

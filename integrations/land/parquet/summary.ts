@@ -1,6 +1,8 @@
 /** The file's statistics for the commit log, as canonical text. */
+
+import { decimalText } from '../../../connectors/column-values.ts'
 import type { LogicalType } from '../../../connectors/logical-type.ts'
-import { bytesText, dateText, decimalText, timestampText } from '../../types/canonical-text.ts'
+import { bytesText, dateText, timestampText } from '../../types/canonical-text.ts'
 import type { ColumnSummary } from '../file-writer.ts'
 import type { Bound, Bounds } from './bounds.ts'
 

@@ -2,6 +2,7 @@
  * Dates and times in a declared form, straight from bytes. Directives as in strftime: `%Y %y %m %d %b %B %H %I %p %M %S %f %z`;
  * `%y` is 1969…2068 (POSIX). Pure.
  */
+import { dayOfCivil } from '../../../connectors/calendar.ts'
 
 /** Where `parse` leaves what it read; one per parser, used again for each value. */
 export type Moment = {
@@ -40,11 +41,7 @@ export const MICROS_PER_DAY = 86_400 * SECOND
 export function daysFromCivil(year: number, month: number, day: number): number | null {
   if (year < 1 || year > 9999 || month < 1 || month > 12 || day < 1 || day > (MONTH_DAYS[month - 1] as number)) return null
   if (month === 2 && day === 29 && !((year % 4 === 0 && year % 100 !== 0) || year % 400 === 0)) return null
-  const y = month <= 2 ? year - 1 : year
-  const era = Math.floor(y / 400)
-  const yearOfEra = y - era * 400
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1
-  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468
+  return dayOfCivil(year, month, day)
 }
 
 const digitAt = (bytes: Uint8Array, at: number): number => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { bytesText, dateText, decimalText, timestampText, timeText } from '../../../integrations/types/canonical-text.ts'
+import { decimalText } from '../../../connectors/column-values.ts'
+import { bytesText, dateText, timestampText, timeText } from '../../../integrations/types/canonical-text.ts'
 
 describe('canonical text', () => {
   test('dates agree with the platform in every year it knows', () => {
