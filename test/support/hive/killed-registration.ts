@@ -186,12 +186,11 @@ schema_changes: {drop_table: apply}
     const { projected } = await prepared(schema)
     const reading = new AbortController()
     const read = readBeside(beside, { schema, before, after }, reading.signal)
-    const end = await ended(at)
+    const end = await ended(at).finally(() => reading.abort())
+    const answered = await read
     expect(end.code, end.stderr).toBeNull()
     const moment = moments.seen.at(at)
     const said = `killed ${moment?.kind} moment ${at}: ${moment?.what.slice(0, 200)}`
-    reading.abort()
-    const answered = await read
     answers += answered.count
     expect(answered.wrong, said).toEqual([])
     const left = await shownIn(warehouse, schema)
@@ -294,7 +293,7 @@ const isAbsence = (error: unknown): boolean =>
 
 type Read = { readonly count: number; readonly wrong: readonly string[] }
 
-/** Asks for relation after relation until it is stopped. */
+/** Asks for relation after relation until it is stopped, or one answer is wrong. */
 async function readBeside(
   warehouse: Warehouse,
   { schema, before, after }: { readonly schema: string; readonly before: Shown; readonly after: Shown },
@@ -302,7 +301,7 @@ async function readBeside(
 ): Promise<Read> {
   const wrong: string[] = []
   let count = 0
-  while (!stop.aborted) {
+  while (!stop.aborted && wrong.length === 0) {
     for (const relation of ['loan', 'visit', 'grade', 'loan_changes']) {
       if (stop.aborted) break
       const found = await rowsBy(warehouse, schema, [relation]).then(
