@@ -309,7 +309,7 @@ async function readBeside(
         (error: unknown) => String(error),
       )
       count += 1
-      if (found !== before.get(relation) && found !== after.get(relation)) wrong.push(`${relation}: ${found}`)
+      if (found !== before.get(relation) && found !== after.get(relation)) wrong.push(`${relation}, answer ${count}: ${found}`)
     }
   }
   return { count, wrong }

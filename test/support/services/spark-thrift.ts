@@ -127,6 +127,8 @@ function defaults({ s3, settings }: SparkThriftOptions, dir: string): string {
     'spark.hadoop.javax.jdo.option.ConnectionURL': 'jdbc:derby:memory:metastore;create=true',
     'spark.hadoop.datanucleus.schema.autoCreateAll': 'true',
     'spark.hadoop.hive.metastore.schema.verification': 'false',
+    // Of a pool each session that dies within a statement keeps a connection for ever.
+    'spark.hadoop.datanucleus.connectionPoolingType': 'None',
     'spark.sql.parquet.outputTimestampType': 'TIMESTAMP_MICROS',
     ...(s3 === undefined ? {} : objectStore(s3, dir)),
     ...settings,
