@@ -2,6 +2,7 @@
 import type { TableName } from './change.ts'
 import { ConnectorError, type ErrorCode } from './errors.ts'
 
+/** Each error is about that table alone. */
 export type RefusedTables = Map<TableName, ConnectorError>
 
 /** Not among them: a lost connection, a log-in, a full disk, a proof that failed. They come again with the next table, or must be seen. */

@@ -257,10 +257,11 @@ async function run(context: RegisterContext, request: RegisterRequest, found: Fo
     })
   }
   const tables = plans.length > 0 ? await readExternalTables(client, schema, signal) : []
-  refuseInvalid(tables, assemble(context, request, found).ledger([]))
+  const prepared = assemble(context, request, found)
+  refuseInvalid(tables, prepared.ledger([]))
   if (plans.length > 0) await refuseOvertaken(client, request, views.stamp, signal)
-  for (const sql of assemble(context, request, found).granted) await repeatable(sql)
-  for (const plan of assemble(context, request, found).plans) {
+  for (const sql of prepared.granted) await repeatable(sql)
+  for (const plan of prepared.plans) {
     await attemptTable(refused, plan.table.table, async () => {
       for (const sql of plan.show) await runShowing(client, request, sql, signal)
     })

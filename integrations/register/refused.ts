@@ -2,6 +2,7 @@
 import type { TableName } from '../../connectors/change.ts'
 import { ConnectorError, type ErrorCode } from '../../connectors/errors.ts'
 import type { Registered, TableRegistration, Warehouse } from '../../connectors/ports.ts'
+import type { RefusedTables } from '../../connectors/refused-table.ts'
 import type { LogState } from '../land/log/commit.ts'
 import { isCurrent, parseState } from './directory/state.ts'
 import { registrationOf } from './registration.ts'
@@ -16,18 +17,18 @@ export type RefusedTable = {
   readonly reason: string
 }
 
-/** Errors by table; each is about that table alone. */
-export type Refusals = Map<TableName, ConnectorError>
-
 const OF_ONE_TABLE: ReadonlySet<ErrorCode> = new Set(['BAD_VALUE', 'SCHEMA', 'UNSUPPORTED'])
 
-/** True for what another table does not suffer from: no connection, proof or setting that they share. */
+/**
+ * True for what another table does not suffer from: no connection, proof or setting that they share. Narrower than `isAboutTable`: files
+ * are written through the lake's store, where a missing right or object is no fault of a table.
+ */
 export const isOfOneTable = (error: unknown): error is ConnectorError =>
   error instanceof ConnectorError && OF_ONE_TABLE.has(error.code)
 
 /** Those that the engine cannot hold whatever their rows are. */
-export function refusalsOf(tables: readonly TableRegistration[], warehouse: Pick<Warehouse, 'refusal'>): Refusals {
-  const refusals: Refusals = new Map()
+export function refusalsOf(tables: readonly TableRegistration[], warehouse: Pick<Warehouse, 'refusal'>): RefusedTables {
+  const refusals: RefusedTables = new Map()
   for (const table of tables) {
     const error = warehouse.refusal?.(table) ?? null
     if (error !== null) refusals.set(table.table, error)
@@ -65,7 +66,7 @@ export function keptRelations(
 }
 
 /** In the order of names. */
-export function refusedTables(refusals: Refusals, kept: ReadonlyMap<TableName, string>): readonly RefusedTable[] {
+export function refusedTables(refusals: RefusedTables, kept: ReadonlyMap<TableName, string>): readonly RefusedTable[] {
   return [...refusals]
     .map(([table, { code, message }]) => ({ table, shown: kept.has(table), code, reason: message }))
     .toSorted((a, b) => (a.table < b.table ? -1 : 1))

@@ -3,19 +3,12 @@
 import type { TableName } from '../../connectors/change.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { ObjectStore, Registered, RegisterOutcome, RegisterRequest, Warehouse } from '../../connectors/ports.ts'
+import type { RefusedTables } from '../../connectors/refused-table.ts'
 import type { FileWriterOptions } from '../land/file-writer.ts'
 import type { LogState } from '../land/log/commit.ts'
 import type { DirectoryFormatName } from './directory/formats.ts'
 import { projectRequest } from './directory/project.ts'
-import {
-  behindTables,
-  engineRefusal,
-  keptRelations,
-  type Refusals,
-  type RefusedTable,
-  refusalsOf,
-  refusedTables,
-} from './refused.ts'
+import { behindTables, engineRefusal, keptRelations, type RefusedTable, refusalsOf, refusedTables } from './refused.ts'
 import { registrationOf } from './registration.ts'
 import { type Remembered, recall, remember } from './remembered.ts'
 
@@ -112,7 +105,7 @@ type Turn = {
   readonly shown: Registered | null
   readonly asked: RegisterRequest
   /** Known before the warehouse is asked, and what is added while it works. */
-  readonly refusals: Refusals
+  readonly refusals: RefusedTables
   /** Tables that alone are to be brought forward; null: whatever differs. */
   readonly behind: readonly TableName[] | null
 }
@@ -138,7 +131,7 @@ const toldOf = (turn: Turn): readonly RefusedTable[] => refusedTables(turn.refus
 type Showing = RegisterCommitOptions & {
   readonly shown: Registered | null
   readonly repair: boolean
-  readonly refusals: Refusals
+  readonly refusals: RefusedTables
 }
 
 /** The request with files that the warehouse can read; what it cannot hold of them is added to the refusals. */

@@ -1,8 +1,8 @@
-/** Refusals that a process remembers: a refused table is not read, written and asked for anew at every registration. */
+/** RefusedTables that a process remembers: a refused table is not read, written and asked for anew at every registration. */
 import type { TableName } from '../../connectors/change.ts'
 import type { ConnectorError } from '../../connectors/errors.ts'
 import type { Registered, TableRegistration } from '../../connectors/ports.ts'
-import type { Refusals } from './refused.ts'
+import type { RefusedTables } from '../../connectors/refused-table.ts'
 
 /** Lives as long as whoever registers in one warehouse. */
 export type Remembered = {
@@ -27,7 +27,7 @@ export const newRemembered = (): Remembered => ({ values: new Map(), engine: new
 /** Adds what the engine refused lately; each call counts as a registration. */
 export function recall(
   { engine }: Remembered,
-  refusals: Refusals,
+  refusals: RefusedTables,
   tables: readonly TableRegistration[],
   shown: Registered | null,
 ): void {

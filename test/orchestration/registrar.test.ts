@@ -9,18 +9,9 @@ import { FINISH_DEADLINE_MS, Registrar } from '../../orchestration/registrar.ts'
 import type { ProgressEvent } from '../../orchestration/run-types.ts'
 import { at, loanSchema, NEVER, quietEnvironment } from '../support/lake.ts'
 import { readLakeFile } from '../support/lake-files.ts'
+import { tableState } from '../support/table-state.ts'
 
-const LOAN = {
-  schema: loanSchema(),
-  versions: {},
-  storage: '1',
-  base: { generation: 1, boundary: at(5), files: [] },
-  pending: null,
-  changes: [],
-  accepted: 1,
-  shown: null,
-  gone: null,
-}
+const LOAN = tableState(loanSchema(), { boundary: at(5), files: [] })
 const STATE = {
   number: 3,
   position: at(9),

@@ -10,8 +10,9 @@ import type {
   TableRegistration,
   Warehouse,
 } from '../../../connectors/ports.ts'
+import type { RefusedTables } from '../../../connectors/refused-table.ts'
 import type { FileWriterOptions } from '../../land/file-writer.ts'
-import { isOfOneTable, keptRelations, type Refusals } from '../refused.ts'
+import { isOfOneTable, keptRelations } from '../refused.ts'
 import type { Remembered } from '../remembered.ts'
 import { type DirectoryFormatName, directoryFormat, storedAs } from './formats.ts'
 import { directoryKey, type ProjectionPlace } from './keys.ts'
@@ -42,7 +43,7 @@ export type ProjectionOptions = {
   /** Write every directory anew. */
   readonly repair: boolean
   /** Tables that the warehouse cannot hold are put here, and stay as it shows them. Absent: the first one ends it. */
-  readonly refusals?: Refusals
+  readonly refusals?: RefusedTables
   /** What was refused before, so that a large table is not read anew at every registration. */
   readonly remembered?: Remembered['values']
 }

@@ -14,6 +14,7 @@ import { loanSchema, quietEnvironment } from '../../support/lake.ts'
 import { lakeRow, writeLakeFile } from '../../support/lake-files.ts'
 import { queryRows } from '../../support/query-rows.ts'
 import { type Scratch, scratch } from '../../support/scratch.ts'
+import { tableState } from '../../support/table-state.ts'
 import { cut, row } from '../../support/warehouse-tables.ts'
 
 const signal = new AbortController().signal
@@ -42,17 +43,7 @@ beforeAll(async () => {
   const base = await writeLakeFile(store, 'raw/loans/public.loan/base/x.parquet', loanSchema(), 'base', [
     lakeRow('r', cut(5), { id: 1n, status: 'a' }),
   ])
-  const table = {
-    schema: loanSchema(),
-    versions: {},
-    storage: '1',
-    base: { generation: 1, boundary: cut(5), files: [base] },
-    pending: null,
-    changes: [],
-    accepted: 1,
-    shown: null,
-    gone: null,
-  }
+  const table = tableState(loanSchema(), { boundary: cut(5), files: [base] })
   const counts = { transactions: 0, changes: 0, rejects: 0 }
   state = { number: 3, position: cut(9), source: null, through: null, tables: { [LOAN]: table }, counts, claim: null }
 })

@@ -12,6 +12,7 @@ import { loanSchema, quietEnvironment } from '../../support/lake.ts'
 import { lakeRow, writeLakeFile } from '../../support/lake-files.ts'
 import { queryRows } from '../../support/query-rows.ts'
 import { scratch } from '../../support/scratch.ts'
+import { tableState } from '../../support/table-state.ts'
 import { cut } from '../../support/warehouse-tables.ts'
 
 const signal = new AbortController().signal
@@ -23,17 +24,8 @@ async function opened(dialect: 'hive' | 'spark') {
   const store = await openFilesystemStore(stack.use(scratch()).dir, quietEnvironment())
   const row = lakeRow('r', cut(5), { id: 1n, status: 'a' })
   const base = await writeLakeFile(store, 'raw/base.parquet', loanSchema(), 'base', [row])
-  const table = (name: string, id: string): TableState => ({
-    schema: { ...loanSchema(), id, table: name as TableName },
-    versions: {},
-    storage: '1',
-    base: { generation: 1, boundary: cut(5), files: [base] },
-    pending: null,
-    changes: [],
-    accepted: 1,
-    shown: null,
-    gone: null,
-  })
+  const table = (name: string, id: string): TableState =>
+    tableState({ ...loanSchema(), id, table: name as TableName }, { boundary: cut(5), files: [base] })
   const tables = { 'public.loan': table('public.loan', '1'), 'public.visit': table('public.visit', '2') } as LogState['tables']
   const counts = { transactions: 0, changes: 0, rejects: 0 }
   const state: LogState = { number: COMMIT, position: cut(9), source: null, through: null, tables, counts, claim: null }

@@ -5,6 +5,7 @@ import { openChangeReader } from '../../../integrations/read/change-reader.ts'
 import { changeReaderContract, type Given, type Part } from '../../contracts/change-reader.ts'
 import { loanSchema, quietEnvironment } from '../../support/lake.ts'
 import { lakeRow, writeLakeFile } from '../../support/lake-files.ts'
+import { tableState } from '../../support/table-state.ts'
 
 const signal = new AbortController().signal
 
@@ -13,18 +14,10 @@ async function lakeOf(given: Given) {
   const write = (part: 'base' | 'changes', parts: readonly Part[]): Promise<readonly FileEntry[]> =>
     Promise.all(parts.map(({ schema, rows }, index) => writeLakeFile(store, `${part}/${index}.parquet`, schema, part, rows)))
   const { schema, boundary, head } = given
-  const table = {
-    schema,
-    versions: {},
-    storage: '1',
-    base: { generation: 1, boundary, files: await write('base', given.base) },
-    pending: null,
-    // Out of order, as a compaction may list them.
-    changes: (await write('changes', given.changes)).toReversed(),
-    accepted: schema.version,
-    shown: null,
-    gone: null,
-  }
+  const base = { boundary, files: await write('base', given.base) }
+  // Out of order, as a compaction may list them.
+  const changes = (await write('changes', given.changes)).toReversed()
+  const table = tableState(schema, base, { changes })
   const state: LogState = {
     number: 1,
     position: head,

@@ -21,6 +21,7 @@ import { registrationOf } from '../../../integrations/register/registration.ts'
 import { quietEnvironment } from '../../support/lake.ts'
 import { writeLakeFile } from '../../support/lake-files.ts'
 import { queryRows } from '../../support/query-rows.ts'
+import { tableState } from '../../support/table-state.ts'
 import { type ModelFile, TableModel } from '../register/table-model.ts'
 import { applyStep, type Step, step } from '../register/table-steps.ts'
 
@@ -64,9 +65,8 @@ describe('a table as of an earlier cut', () => {
       )
     const { schema } = model
     const changes = await entries(model.changeFiles())
-    const base = { generation: 1, boundary: model.base.boundary, files: await entries(model.base.files) }
-    const flags = { accepted: schema.version, shown: null, gone: null }
-    const table = { schema, versions: { [schema.version]: schema }, storage: '1', base, pending: null, changes, ...flags }
+    const base = { boundary: model.base.boundary, files: await entries(model.base.files) }
+    const table = tableState(schema, base, { versions: { [schema.version]: schema }, changes })
     const state: LogState = {
       number: 1,
       position: '0001-ffffffffffffffff-00000000' as Position,

@@ -15,6 +15,7 @@ import { type Metastore, openMetastore } from '../../support/hive/metastore/engi
 import { quietEnvironment } from '../../support/lake.ts'
 import { readLakeFile, writeLakeFile } from '../../support/lake-files.ts'
 import { queryRows } from '../../support/query-rows.ts'
+import { tableState } from '../../support/table-state.ts'
 import { type ModelFile, TableModel } from './table-model.ts'
 import { applyStep, type Step, step } from './table-steps.ts'
 
@@ -65,17 +66,8 @@ describe('warehouses show what a plain model of the table holds', () => {
       const changes = await this.#entries(model.changeFiles())
       const base = await this.#entries(model.base.files)
       const { schema } = model
-      const table = {
-        schema,
-        versions: { [schema.version]: schema },
-        storage: '1',
-        base: { generation: 1, boundary: model.base.boundary, files: base },
-        pending: null,
-        changes,
-        accepted: schema.version,
-        shown: null,
-        gone: null,
-      }
+      const versions = { [schema.version]: schema }
+      const table = tableState(schema, { boundary: model.base.boundary, files: base }, { versions, changes })
       const state: LogState = {
         number: ++this.#commit,
         position: '0001-FFFFFFFFFFFFFFFF-00000000' as Position,

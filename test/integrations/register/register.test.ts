@@ -15,6 +15,7 @@ import { newRemembered } from '../../../integrations/register/remembered.ts'
 import { loanSchema, quietEnvironment } from '../../support/lake.ts'
 import { lakeRow, readLakeFile, writeLakeFile } from '../../support/lake-files.ts'
 import { queryRows } from '../../support/query-rows.ts'
+import { tableState } from '../../support/table-state.ts'
 import { row } from '../../support/warehouse-tables.ts'
 
 const signal = new AbortController().signal
@@ -31,18 +32,8 @@ describe('registerCommit', () => {
   })
   afterAll(() => rm(directory, { recursive: true }))
 
-  const table = (id: string, more: Partial<TableState> = {}): TableState => ({
-    schema: { ...loanSchema(), id },
-    versions: {},
-    storage: '1',
-    base: { generation: 1, boundary: cut(5), files: [base] },
-    pending: null,
-    changes: [],
-    accepted: 1,
-    shown: null,
-    gone: null,
-    ...more,
-  })
+  const table = (id: string, more: Partial<TableState> = {}): TableState =>
+    tableState({ ...loanSchema(), id }, { boundary: cut(5), files: [base] }, more)
   const state = (number: number, tables: Readonly<Record<string, TableState>>): LogState => ({
     number,
     position: cut(9),

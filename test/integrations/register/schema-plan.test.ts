@@ -10,6 +10,7 @@ import type { SchemaChangeKind } from '../../../integrations/register/schema-cha
 import { acceptedState, isSettled, schemaPlan, type TablePlan } from '../../../integrations/register/schema-plan.ts'
 import { DEFAULT_POLICIES, type SchemaPolicies, type SchemaPolicy } from '../../../integrations/register/schema-policy.ts'
 import { at, LOAN, loanSchema } from '../../support/lake.ts'
+import { tableState } from '../../support/table-state.ts'
 
 const v1 = loanSchema()
 const source = ({ table, id, columns, key, identity }: TableSchema): SourceTable => ({
@@ -35,18 +36,8 @@ const v2: TableSchema = {
   since: at(20),
   columns: [...v1.columns.map((each) => (each.name === 'status' ? { ...each, dropped: true as const } : each)), amount],
 }
-const table = (schema: TableSchema, more: Partial<TableState> = {}): TableState => ({
-  schema,
-  versions: { 1: v1, [schema.version]: schema },
-  storage: null,
-  base: { generation: 1, boundary: at(1), files: [] },
-  pending: null,
-  changes: [],
-  accepted: schema.version,
-  shown: null,
-  gone: null,
-  ...more,
-})
+const table = (schema: TableSchema, more: Partial<TableState> = {}): TableState =>
+  tableState(schema, { boundary: at(1), files: [] }, { versions: { 1: v1, [schema.version]: schema }, storage: null, ...more })
 const log = (state: TableState | null): LogState => ({
   ...EMPTY_STATE,
   number: 7,
